@@ -1,0 +1,36 @@
+//! The pure part of mlp: values in, values out.
+//!
+//! A [`Schema`] says what a user and an item are and which features are made of them; the rest of
+//! the crate validates requests against it ([`Entity::row_from_json`]), fits models
+//! ([`fit_logistic`]), ranks items ([`Ranker`]), judges ([`metrics`], [`gate`]) and decides who is
+//! explored ([`explore`]).
+//!
+//! What it leaves out: files, networks, clocks, environment variables, threads and ambient
+//! randomness. The callers bring these.
+
+#![deny(missing_docs)]
+
+pub mod explore;
+pub mod metrics;
+
+mod catalog;
+mod feature;
+mod fit;
+mod gate;
+mod model;
+mod rank;
+mod schema;
+mod table;
+mod validate;
+mod value;
+
+pub use catalog::Catalog;
+pub use feature::FeatureSet;
+pub use fit::{FitError, FitOptions, fit_logistic};
+pub use gate::{GateOptions, GateReport, Verdict, gate};
+pub use model::{ARTIFACT_FORMAT, Artifact, ArtifactError, Family, Lineage, LinearModel};
+pub use rank::{Ranked, Ranker, Scratch};
+pub use schema::{Column, Entity, Field, FieldType, MAX_LIST, MAX_TEXT, Part, Schema, SchemaError};
+pub use table::{PairTable, Session};
+pub use validate::Fault;
+pub use value::{Date, Row, Value};

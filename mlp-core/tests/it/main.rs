@@ -1,0 +1,3 @@
+//! Integration tests of `mlp-core`, one binary.
+
+mod metrics;
