@@ -102,9 +102,11 @@ pub fn fit_logistic(
         .gradient_tolerance(1e-6)
         .fit(&dataset)
         .map_err(|e| FitError::Solver(e.to_string()))?;
+    // linfa calls the more frequent class the positive one; ours is the pick.
+    let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
     let scaled_model = LinearModel {
-        bias: fitted.intercept(),
-        weights: fitted.params().to_vec(),
+        bias: sign * fitted.intercept(),
+        weights: fitted.params().iter().map(|w| sign * w).collect(),
     };
     let finite = scaled_model.weights.iter().all(|w| w.is_finite());
     if !finite || !scaled_model.bias.is_finite() {

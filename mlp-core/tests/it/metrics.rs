@@ -1,5 +1,7 @@
 //! The statistics of `mlp_core::metrics`.
 
+#![allow(clippy::unwrap_used)]
+
 mod edges;
 mod golden;
 mod properties;

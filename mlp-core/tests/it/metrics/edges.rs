@@ -169,6 +169,16 @@ fn absurd_bin_counts_cost_nothing() {
 }
 
 #[test]
+fn equal_mass_keeps_the_order_of_equal_probabilities() {
+    let observed = |labels: [bool; 2], p: [f64; 2]| {
+        let table = reliability(&labels, &p, Binning::EqualMass(2)).unwrap();
+        table.iter().map(|bin| bin.observed).collect::<Vec<_>>()
+    };
+    assert_eq!(observed([true, false], [0.3, 0.3]), [1.0, 0.0]);
+    assert_eq!(observed([true, false], [0.0, -0.0]), [1.0, 0.0]);
+}
+
+#[test]
 fn reliability_tells_rows_means_and_range() {
     let labels = [true, false, false, true, true];
     let table = reliability(&labels, &[1.0, 0.2, 0.0, 0.9, 0.1], Binning::EqualWidth(2)).unwrap();
