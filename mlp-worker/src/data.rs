@@ -1,0 +1,122 @@
+//! The sessions that a model learns from or is judged by, read from the store.
+
+use mlp_core::explore::Half;
+use mlp_core::{Schema, Session};
+use mlp_store::{ItemHistory, LoggedSession, Registry, Result, SessionQuery, Store};
+
+/// Which sessions are read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataOptions {
+    /// Explored sessions of a half, the newest ones. Default 20,000.
+    pub explored: usize,
+    /// With fewer explored sessions than this to learn from, others join. Default 100.
+    pub enough_explored: usize,
+    /// Other sessions, the newest ones. Default 20,000.
+    pub others: usize,
+}
+
+impl Default for DataOptions {
+    fn default() -> Self {
+        Self {
+            explored: 20_000,
+            enough_explored: 100,
+            others: 20_000,
+        }
+    }
+}
+
+/// Sessions to learn from and to judge by, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct SessionData {
+    /// To learn from.
+    pub training: Vec<Session>,
+    /// How many of `training` are explored.
+    pub explored: usize,
+    /// To judge by; no model learns from them.
+    pub judging: Vec<Session>,
+    /// When the first and the last of `training` were answered, in microseconds since 1970.
+    pub answered_us: Option<(i64, i64)>,
+    /// The newest catalog version among `training`.
+    pub catalog_version: i64,
+}
+
+impl SessionData {
+    /// Reads the sessions that were answered at or before `until_us`, in microseconds since 1970.
+    ///
+    /// A logistic model learns best from random lists: in a good list one of ten good items is
+    /// labelled 1, which a loss per pair unlearns. Others join only while there are too few.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot be read.
+    pub fn read(
+        store: &dyn Store,
+        schema: &Schema,
+        until_us: i64,
+        options: &DataOptions,
+    ) -> Result<Self> {
+        let history = ItemHistory::new(schema, &store.item_versions()?);
+        let query = |explored, half, limit| SessionQuery {
+            explored,
+            half,
+            answered_until_us: until_us,
+            before: i64::MAX,
+            limit,
+        };
+        let mut training = newest(store, query(true, Half::Training, options.explored))?;
+        let explored = training.len();
+        if explored < options.enough_explored {
+            training.extend(newest(store, query(false, Half::Training, options.others))?);
+        }
+        training.sort_by_key(|session| (session.answered_us, session.inference_id));
+        let judging = newest(store, query(true, Half::Judging, options.explored))?;
+        let numbers = |sessions: &[LoggedSession]| -> Vec<Session> {
+            (sessions.iter())
+                .filter_map(|session| numbers(schema, &history, session))
+                .collect()
+        };
+        Ok(Self {
+            answered_us: training
+                .first()
+                .zip(training.last())
+                .map(|(first, last)| (first.answered_us, last.answered_us)),
+            catalog_version: training.iter().map(|s| s.catalog_version).max().unwrap_or(0),
+            training: numbers(&training),
+            explored,
+            judging: numbers(&judging),
+        })
+    }
+}
+
+/// Rows read at a time, so that no read holds the store for long.
+const PAGE: usize = 2_000;
+
+fn newest(store: &dyn Store, mut query: SessionQuery) -> Result<Vec<LoggedSession>> {
+    let mut sessions = Vec::new();
+    let mut left = query.limit;
+    while left > 0 {
+        query.limit = left.min(PAGE);
+        let page = Registry::answered_sessions(store, &query)?;
+        let Some(last) = page.last() else { break };
+        query.before = last.inference_id;
+        left -= page.len().min(left);
+        sessions.extend(page);
+    }
+    sessions.reverse();
+    Ok(sessions)
+}
+
+/// `None` where an item's version is gone: half a list would teach a wrong choice.
+fn numbers(schema: &Schema, history: &ItemHistory, session: &LoggedSession) -> Option<Session> {
+    let mut user = Vec::new();
+    schema.user.numbers(&session.user, &mut user);
+    let shown = (session.shown.iter())
+        .map(|item| history.at(item.item_id, session.catalog_version))
+        .map(|numbers| numbers.map(<[f64]>::to_vec))
+        .collect::<Option<Vec<_>>>()?;
+    Some(Session {
+        user,
+        shown,
+        picked: session.picked,
+    })
+}

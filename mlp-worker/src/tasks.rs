@@ -1,0 +1,159 @@
+//! The thread that trains: one task at a time, under a lease that is prolonged while it works.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use mlp_store::{ClaimOptions, Lease, Outcome, Settled, Settlement, TaskKind, Work};
+
+use crate::training::{TrainingError, train};
+use crate::worker::{Backoff, Shared, delay};
+
+pub(crate) fn run(shared: &Shared) {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+    let mut seen = 0;
+    while !shared.stopping() {
+        match run_one(shared) {
+            Ok(true) => backoff.reset(),
+            Ok(false) => {
+                backoff.reset();
+                seen = shared.store.wait_for_work(seen, shared.options.poll);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no training could be claimed");
+                std::thread::sleep(backoff.next());
+            }
+        }
+    }
+}
+
+/// Runs one training, if there is one; whether there was.
+fn run_one(shared: &Shared) -> Result<bool, mlp_store::StoreError> {
+    let claim = ClaimOptions {
+        kind: TaskKind::Training,
+        max: 1,
+        lease: shared.options.lease,
+    };
+    let leases = shared.store.claim(&claim)?;
+    let Some(lease) = leases.first() else {
+        return Ok(false);
+    };
+    shared.hold(&leases);
+    let outcome = with_heartbeat(shared, lease, || outcome(shared, lease));
+    let failure = match &outcome {
+        Outcome::Retry { error, .. } | Outcome::Failed { error } => Some(error.clone()),
+        _ => None,
+    };
+    let settlement = Settlement {
+        lease: lease.reference(),
+        outcome,
+    };
+    let settled = shared.settle(&[settlement]);
+    shared.let_go(&leases);
+    let task_id = lease.task_id;
+    match (settled, failure) {
+        (Ok(_), Some(error)) => tracing::warn!(%task_id, error, "training failed"),
+        (Ok(settled), None) => {
+            if let Some(Settled::Now(_, Some(model_id))) = settled.first() {
+                tracing::info!(%task_id, model_id, "trained");
+            }
+            shared.live.refresh_now();
+        }
+        (Err(error), _) => tracing::error!(%task_id, %error, "the training's end could not be kept"),
+    }
+    Ok(true)
+}
+
+/// What the payload of a training may say.
+#[derive(Default, serde::Deserialize, serde::Serialize)]
+pub struct TrainingRequest {
+    /// Why, for the log.
+    #[serde(default)]
+    pub reason: String,
+    /// Instead of the worker's own setting: how old an answer must be, in seconds.
+    #[serde(default)]
+    pub settle_s: Option<f64>,
+}
+
+impl TrainingRequest {
+    fn of(lease: &Lease) -> Result<Self, String> {
+        match &lease.work {
+            Work::Task { payload } if payload.is_empty() => Ok(Self::default()),
+            Work::Task { payload } => serde_json::from_str(payload)
+                .map_err(|e| format!("the payload is no training request: {e}")),
+            Work::Inference { .. } => Err("the task is no training".to_owned()),
+        }
+    }
+
+    fn settle(&self, default: Duration) -> Result<Duration, String> {
+        match self.settle_s {
+            None => Ok(default),
+            Some(seconds) => Duration::try_from_secs_f64(seconds)
+                .map_err(|e| format!("settle_s is `{seconds}`: {e}")),
+        }
+    }
+}
+
+fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
+    let settle = TrainingRequest::of(lease).and_then(|r| r.settle(shared.options.settle));
+    let until = match settle {
+        Ok(settle) => shared.options.clock.now_us() - micros(settle),
+        Err(error) => return Outcome::Failed { error },
+    };
+    let (store, schema) = (shared.store.as_ref(), &shared.schema);
+    let trained = catch_unwind(AssertUnwindSafe(|| {
+        train(store, schema, lease.task_id, until, &shared.options.train)
+    }));
+    match trained {
+        Ok(Ok((model, decision))) => Outcome::Trained { model, decision },
+        Ok(Err(error)) => failed(&error, lease),
+        Err(_) => Outcome::Failed {
+            error: "training panicked".to_owned(),
+        },
+    }
+}
+
+fn failed(error: &TrainingError, lease: &Lease) -> Outcome {
+    let message = error.to_string();
+    if error.is_transient() {
+        Outcome::Retry {
+            error: message,
+            after: delay(
+                Duration::from_secs(1),
+                Duration::from_secs(60),
+                lease.attempt,
+            ),
+        }
+    } else {
+        Outcome::Failed { error: message }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Does `work` while another thread prolongs the lease, three times per its length.
+fn with_heartbeat<T>(shared: &Shared, lease: &Lease, work: impl FnOnce() -> T) -> T {
+    let (done, ended) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let every = shared.options.lease / 3;
+            while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                let beat = shared.store.heartbeat(&[lease.reference()], shared.options.lease);
+                match beat.as_deref() {
+                    Ok([false]) => {
+                        // The settlement will be refused: another has the task.
+                        tracing::warn!(task_id = %lease.task_id, "the lease was lost");
+                        return;
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "no heartbeat"),
+                }
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}

@@ -1,0 +1,7 @@
+//! Workers on a real store.
+#![allow(clippy::unwrap_used)]
+
+mod inference;
+mod shutdown;
+mod support;
+mod training;
