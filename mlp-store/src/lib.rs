@@ -1,11 +1,27 @@
 //! Persistence and the task queue behind traits.
 #![deny(missing_docs)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod sqlite;
+
+mod clock;
+mod codec;
 mod error;
+mod live;
+mod options;
+mod signals;
 mod traits;
 mod types;
 
+pub use clock::{Clock, ManualClock, SystemClock};
+
 pub use error::StoreError;
+pub use live::{
+    DEFAULT_EXPLORATION, EXPLORATION_SETTING, ItemHistory, Live, LiveCatalog, LiveOptions,
+    RankScratch, Serving, ServingModel,
+};
+pub use options::StoreOptions;
 pub use traits::{
     Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed, Store,
 };

@@ -1,0 +1,195 @@
+//! The tables that the schema shapes: users and items.
+
+use mlp_core::{Entity, FieldType, Schema};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use serde::{Deserialize, Serialize};
+
+use super::columns::{quoted, sql_type};
+use super::error::{Failure, Result};
+use crate::error::StoreError;
+
+/// What the tables were made for, as kept beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Domain {
+    user: Shape,
+    item: Shape,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Shape {
+    name: String,
+    table: String,
+    columns: Vec<ShapeColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct ShapeColumn {
+    name: String,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    levels: Vec<String>,
+}
+
+impl Shape {
+    fn new(entity: &Entity) -> Self {
+        let column = |column: &mlp_core::Column| ShapeColumn {
+            name: column.name.clone(),
+            kind: column.kind.name().to_owned(),
+            levels: match &column.kind {
+                FieldType::Category(levels) => levels.clone(),
+                _ => Vec::new(),
+            },
+        };
+        Self {
+            name: entity.name.clone(),
+            table: entity.table.clone(),
+            columns: entity.columns.iter().map(column).collect(),
+        }
+    }
+}
+
+/// Makes the schema's tables, or fits them to a schema that gained columns or levels.
+///
+/// # Errors
+///
+/// Where stored rows would lose their meaning.
+pub(super) fn fit(connection: &mut Connection, schema: &Schema, location: &str) -> Result<()> {
+    let wanted = Domain {
+        user: Shape::new(&schema.user),
+        item: Shape::new(&schema.item),
+    };
+    if stored(connection)?.as_ref() == Some(&wanted) {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it meanwhile.
+    match stored(&transaction)? {
+        None => create(&transaction, schema)?,
+        Some(before) => {
+            if let Some(difference) = difference(&before, &wanted) {
+                let location = location.to_owned();
+                let error = StoreError::Domain { location, difference };
+                return Err(Failure::Store(error));
+            }
+            widen(&transaction, schema, &before)?;
+        }
+    }
+    let text = serde_json::to_string(&wanted).map_err(|e| Failure::invalid(e.to_string()))?;
+    let keep = "INSERT INTO meta VALUES ('domain', ?1)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    transaction.execute(keep, [text])?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn stored(connection: &Connection) -> Result<Option<Domain>> {
+    let text: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE name = 'domain'", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let unreadable = |error: serde_json::Error| {
+        let error = Box::new(error);
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error).into()
+    };
+    text.map(|text| serde_json::from_str(&text).map_err(unreadable))
+        .transpose()
+}
+
+fn create(connection: &Connection, schema: &Schema) -> Result<()> {
+    let (user, item) = (&schema.user, &schema.item);
+    connection.execute_batch(&format!(
+        "CREATE TABLE {users} (
+             {user_id} INTEGER PRIMARY KEY AUTOINCREMENT,
+             creation_time INTEGER NOT NULL{user_columns}
+         ) STRICT;
+         CREATE TABLE item_versions (
+             {item_id} INTEGER NOT NULL,
+             from_version INTEGER NOT NULL,
+             to_version INTEGER,
+             creation_time INTEGER NOT NULL{item_columns},
+             PRIMARY KEY ({item_id}, from_version)
+         ) STRICT, WITHOUT ROWID;
+         CREATE UNIQUE INDEX item_versions_current ON item_versions ({item_id})
+             WHERE to_version IS NULL;",
+        users = quoted(&user.table),
+        user_id = quoted(&user.id_name()),
+        item_id = quoted(&item.id_name()),
+        user_columns = definitions(user),
+        item_columns = definitions(item),
+    ))?;
+    create_view(connection, item)
+}
+
+/// Current items, under the name that the schema gives their table.
+fn create_view(connection: &Connection, item: &Entity) -> Result<()> {
+    let columns: String = (item.columns.iter())
+        .map(|column| format!(", {}", quoted(&column.name)))
+        .collect();
+    connection.execute_batch(&format!(
+        "CREATE VIEW {table} AS SELECT {id}, creation_time{columns}
+         FROM item_versions WHERE to_version IS NULL",
+        table = quoted(&item.table),
+        id = quoted(&item.id_name()),
+    ))?;
+    Ok(())
+}
+
+fn definitions(entity: &Entity) -> String {
+    let define = |c: &mlp_core::Column| format!(", {} {}", quoted(&c.name), sql_type(&c.kind));
+    entity.columns.iter().map(define).collect()
+}
+
+fn widen(connection: &Connection, schema: &Schema, before: &Domain) -> Result<()> {
+    let tables = [
+        (&schema.user, &before.user, quoted(&schema.user.table)),
+        (&schema.item, &before.item, "item_versions".to_owned()),
+    ];
+    for (entity, shape, table) in tables {
+        for column in &entity.columns {
+            if shape.columns.iter().any(|c| c.name == column.name) {
+                continue;
+            }
+            let (name, kind) = (quoted(&column.name), sql_type(&column.kind));
+            let add = format!("ALTER TABLE {table} ADD COLUMN {name} {kind}");
+            connection.execute_batch(&add)?;
+        }
+    }
+    connection.execute_batch(&format!("DROP VIEW {}", quoted(&schema.item.table)))?;
+    create_view(connection, &schema.item)
+}
+
+/// The first difference that stored rows cannot bear, and what to do.
+fn difference(before: &Domain, wanted: &Domain) -> Option<String> {
+    let sides = [
+        ("user", &before.user, &wanted.user),
+        ("item", &before.item, &wanted.item),
+    ];
+    sides
+        .into_iter()
+        .find_map(|(side, before, wanted)| shape_difference(side, before, wanted))
+        .map(|what| format!("{what}; put that back, or use another database"))
+}
+
+fn shape_difference(side: &str, before: &Shape, wanted: &Shape) -> Option<String> {
+    for (what, old, new) in [
+        ("name", &before.name, &wanted.name),
+        ("table", &before.table, &wanted.table),
+    ] {
+        if old != new {
+            return Some(format!("the {side}'s {what} was `{old}` and is `{new}`"));
+        }
+    }
+    before.columns.iter().find_map(|old| {
+        let name = &old.name;
+        let Some(new) = wanted.columns.iter().find(|new| new.name == *name) else {
+            return Some(format!("the {side}'s column `{name}` is gone"));
+        };
+        if new.kind != old.kind {
+            let (old, new) = (&old.kind, &new.kind);
+            return Some(format!("the {side}'s `{name}` was `{old}` and is `{new}`"));
+        }
+        let lost = old.levels.iter().find(|level| !new.levels.contains(level));
+        lost.map(|level| format!("the {side}'s `{name}` has lost its level `{level}`"))
+    })
+}

@@ -1,0 +1,54 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use mlp_core::Schema;
+use mlp_store::conformance::{Backend, CASES, Capabilities, Limits};
+use mlp_store::sqlite::SqliteStore;
+use mlp_store::{ManualClock, Store, StoreOptions};
+use tempfile::TempDir;
+
+/// Clocks of one store stand at one time.
+struct Sqlite {
+    directory: TempDir,
+    clock: Arc<ManualClock>,
+}
+
+fn sqlite() -> Box<dyn Backend> {
+    Box::new(Sqlite {
+        directory: tempfile::tempdir().unwrap(),
+        clock: Arc::new(ManualClock::new(1_767_225_600_000_000)),
+    })
+}
+
+impl Backend for Sqlite {
+    fn open(&self, schema: &Arc<Schema>, limits: &Limits) -> Arc<dyn Store> {
+        let options = StoreOptions::new()
+            .clock(Arc::<ManualClock>::clone(&self.clock))
+            .max_attempts(limits.max_attempts)
+            .max_pending(limits.max_pending)
+            .abandon_after(limits.abandon_after);
+        let path = self.directory.path().join("store.db");
+        SqliteStore::open(path, Arc::clone(schema), options).unwrap()
+    }
+
+    fn pass_time(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            names_settled: true,
+        }
+    }
+}
+
+mlp_store::conformance_tests!(sqlite());
+
+#[test]
+fn the_suite_is_as_long_as_it_should_be() {
+    assert!(CASES.len() >= 80, "{}", CASES.len());
+    let mut names: Vec<_> = CASES.iter().map(|case| case.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), CASES.len());
+}

@@ -1,0 +1,4 @@
+//! The SQLite store against the conformance suite, and what only a file can get wrong.
+
+mod conformance;
+mod file;
