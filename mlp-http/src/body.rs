@@ -1,0 +1,176 @@
+//! Reading a JSON body within its limits.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use mlp_core::Fault;
+use serde_json::{Value as Json, json};
+
+use crate::failure::Failure;
+use crate::options::Options;
+
+/// Reads the whole body.
+pub(crate) async fn read<B>(
+    body: B,
+    headers: &HeaderMap,
+    options: &Options,
+) -> Result<Bytes, Failure>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if !is_json(headers) {
+        return Err(Failure::MediaType);
+    }
+    let mut body = body;
+    let limit = options.body_limit;
+    let result = if announced(headers).is_some_and(|length| length > limit as u64) {
+        Err(Failure::TooLarge { limit })
+    } else {
+        let all = collect(&mut body, limit);
+        let timed = tokio::time::timeout(options.body_timeout, all).await;
+        timed.unwrap_or(Err(Failure::Slow))
+    };
+    if matches!(result, Err(Failure::TooLarge { .. })) {
+        discard(&mut body).await;
+    }
+    result
+}
+
+async fn collect<B>(body: &mut B, limit: usize) -> Result<Bytes, Failure>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Failure::Cut)?.into_data() else {
+            continue;
+        };
+        if first.len() + rest.len() + data.len() > limit {
+            return Err(Failure::TooLarge { limit });
+        }
+        // Nearly every body is one chunk, which needs no copy.
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}
+
+/// Reads on for a moment: a connection that closes with unread bytes is reset, and the client
+/// would never see why.
+async fn discard<B>(body: &mut B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    const MOST: usize = 4 << 20;
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > MOST {
+                return;
+            }
+        }
+    };
+    // Out of time or out of patience: the answer goes out either way.
+    let _ = tokio::time::timeout(Duration::from_secs(1), reading).await;
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether the content type is JSON, or not given.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let text = value.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Parses a body.
+pub(crate) fn parse(body: &[u8]) -> Result<Json, Failure> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        let fault = Fault::new("missing", vec![json!("body")], "Field required");
+        return Err(Failure::fault(fault));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let offset = offset(body, &error);
+        let said = error.to_string();
+        let said = said.split(" at line ").next().unwrap_or_default();
+        let place = vec![json!("body"), json!(offset)];
+        let fault = Fault::new("json_invalid", place, "JSON decode error");
+        Failure::fault(fault.with_context(json!({ "error": said })))
+    })
+}
+
+/// Where the first wrong byte is, counted from 0.
+fn offset(body: &[u8], error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return body.len();
+    }
+    let lines = body.split_inclusive(|b| *b == b'\n');
+    let before: usize = lines
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
+    (before + error.column().saturating_sub(1)).min(body.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(body: &[u8]) -> Json {
+        let failure = parse(body).unwrap_err();
+        let answer = failure.answer();
+        let value: Json = serde_json::from_slice(&answer.body).unwrap();
+        value["detail"][0].clone()
+    }
+
+    #[test]
+    fn syntax_errors_say_where() {
+        let body = br#"{"name": "x","#;
+        assert_eq!(detail(body)["loc"], json!(["body", 13]));
+        assert_eq!(detail(body)["type"], json!("json_invalid"));
+        assert_eq!(
+            detail(b"{\"a\": 1,\n \"b\": x}")["loc"],
+            json!(["body", 15])
+        );
+        assert_eq!(detail(b"NaN")["type"], json!("json_invalid"));
+        assert_eq!(detail(b" ")["type"], json!("missing"));
+    }
+
+    #[test]
+    fn content_types() {
+        let given = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, text.parse().unwrap());
+            is_json(&headers)
+        };
+        assert!(is_json(&HeaderMap::new()));
+        assert!(given("application/json"));
+        assert!(given("Application/JSON; charset=utf-8"));
+        assert!(given("application/problem+json"));
+        assert!(!given("text/plain"));
+        assert!(!given("application/x-www-form-urlencoded"));
+        assert!(!given(""));
+    }
+}

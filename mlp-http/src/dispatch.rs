@@ -1,0 +1,173 @@
+//! One request's way from its head to its answer.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::answer::{Answer, Content};
+use crate::app::Shared;
+use crate::body;
+use crate::failure::Failure;
+use crate::handlers::{self, Call};
+use crate::query::Query;
+use crate::request_id::X_REQUEST_ID;
+use crate::router::Target;
+
+/// The target of the access log.
+const ACCESS: &str = "access";
+
+/// Answers a request.
+pub(crate) async fn handle<B>(shared: &Shared, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let id = shared.ids.of(&head.headers);
+    let (target, label) = shared.router.find(&head.method, head.uri.path());
+    let work = answer(shared, &head, &target, body);
+    let answer = match within(shared.options.request_deadline, caught(work)).await {
+        Some(Some(answer)) => answer.unwrap_or_else(Failure::answer),
+        Some(None) => {
+            shared.metrics.panics.inc();
+            tracing::error!(method = %head.method, path = head.uri.path(), "a handler panicked");
+            Failure::Internal.answer()
+        }
+        None => Failure::Deadline.answer(),
+    };
+    let took = started.elapsed();
+    shared
+        .metrics
+        .record(label, &head.method, answer.status, took);
+    log(&head, &answer, &id, took);
+    respond(&head.method, answer, id)
+}
+
+async fn answer<B>(
+    shared: &Shared,
+    head: &Parts,
+    target: &Target<'_>,
+    incoming: B,
+) -> Result<Answer, Failure>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let (index, parameter) = match target {
+        Target::Route { index, parameter } => (*index, *parameter),
+        Target::Options { allow } => {
+            return Ok(Answer::nothing().with_header(ALLOW, allow.clone()));
+        }
+        Target::WrongMethod { allow } => {
+            let allow = allow.clone();
+            return Err(Failure::Method { allow });
+        }
+        Target::Unknown => return Err(Failure::NoRoute),
+    };
+    let route = &shared.routes[index];
+    let path = head.uri.path();
+    (shared.guard).admit(route.scope, &head.method, path, &head.headers)?;
+    let bytes = match route.body {
+        Some(_) => body::read(incoming, &head.headers, &shared.options).await?,
+        None => Bytes::new(),
+    };
+    let call = Call {
+        shared,
+        route,
+        parameter,
+        query: Query(head.uri.query().unwrap_or_default()),
+        headers: &head.headers,
+        body: bytes,
+    };
+    handlers::run(&call).await
+}
+
+/// `None` when time is up.
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, work).await.ok()
+}
+
+/// `None` when the work panics.
+async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        // What the work held is dropped with it and never seen again.
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+fn log(head: &Parts, answer: &Answer, id: &HeaderValue, took: Duration) {
+    if !tracing::enabled!(target: ACCESS, tracing::Level::INFO) {
+        return;
+    }
+    let path = head.uri.path();
+    // A path is ASCII: any cut is between two characters.
+    let path = path.get(..path.len().min(200)).unwrap_or_default();
+    tracing::info!(
+        target: ACCESS,
+        method = %head.method,
+        path,
+        status = answer.status.as_u16(),
+        duration_ms = took.as_secs_f64() * 1e3,
+        request_id = id.to_str().unwrap_or_default(),
+        bytes = answer.body.len(),
+    );
+}
+
+const PAGE_HEADERS: [(HeaderName, &str); 4] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+];
+
+fn respond(method: &Method, answer: Answer, id: HeaderValue) -> Response<Full<Bytes>> {
+    let length = answer.body.len();
+    let body = if method == Method::HEAD {
+        Bytes::new()
+    } else {
+        answer.body
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.reserve(4);
+    if let Some(media_type) = answer.content.media_type() {
+        headers.insert(CONTENT_TYPE, media_type);
+    }
+    if answer.status != StatusCode::NO_CONTENT {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if answer.content == Content::Html {
+        for (name, value) in PAGE_HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if let Some((name, value)) = answer.header {
+        headers.insert(name, value);
+    }
+    if answer.close {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    headers.insert(HeaderName::from_static(X_REQUEST_ID), id);
+    response
+}

@@ -1,0 +1,117 @@
+//! What can go wrong with a request, and the one place where that becomes a status.
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use mlp_core::Fault;
+use mlp_store::StoreError;
+use serde_json::json;
+
+use crate::answer::{Answer, Content};
+
+/// Why a request is not answered as it hoped.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Failure {
+    /// Nothing is at that path.
+    NoRoute,
+    /// What the path or the body names does not exist.
+    NotFound(&'static str),
+    /// The path knows other methods.
+    Method { allow: HeaderValue },
+    /// The token is missing or wrong.
+    Token,
+    /// A page of another site sent it.
+    CrossSite,
+    /// The body is longer than allowed.
+    TooLarge { limit: usize },
+    /// The body is not JSON by its own account.
+    MediaType,
+    /// The body did not arrive in time.
+    Slow,
+    /// The body broke off.
+    Cut,
+    /// Fields are wrong: all of them at once.
+    Faults(Vec<Fault>),
+    /// It cannot be done in the state that things are in.
+    Conflict(&'static str),
+    /// The task was given up.
+    TaskFailed,
+    /// Too much waits already, or the store is out of reach for the moment.
+    Busy(&'static str),
+    /// The store says that it cannot be.
+    Refused(String),
+    /// It took too long.
+    Deadline,
+    /// A fault of ours, which was logged where it was found.
+    Internal,
+}
+
+impl Failure {
+    /// One wrong field.
+    pub fn fault(fault: Fault) -> Self {
+        Self::Faults(vec![fault])
+    }
+
+    /// The answer that tells of it.
+    pub fn answer(self) -> Answer {
+        let status = self.status();
+        let answer = |detail: &str| {
+            let body = json!({ "detail": detail }).to_string();
+            Answer::new(status, Content::Json, body)
+        };
+        match self {
+            Self::NoRoute => answer("Not Found"),
+            Self::NotFound(what) | Self::Conflict(what) => answer(what),
+            Self::Method { allow } => answer("Method Not Allowed").with_header(ALLOW, allow),
+            Self::Token => answer("Not authenticated")
+                .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            Self::CrossSite => answer("requests from pages of other sites are refused"),
+            Self::TooLarge { limit } => closing(answer(&format!("the body is over {limit} bytes"))),
+            Self::MediaType => answer("the content type must be application/json"),
+            Self::Slow => closing(answer("the body did not arrive in time")),
+            Self::Cut => closing(answer("the body is not complete")),
+            Self::Faults(faults) => Answer::new(
+                status,
+                Content::Json,
+                json!({ "detail": faults }).to_string(),
+            ),
+            Self::TaskFailed => answer("Task failed"),
+            Self::Busy(why) => answer(why).with_header(RETRY_AFTER, HeaderValue::from_static("1")),
+            Self::Refused(why) => answer(&why),
+            Self::Deadline => answer("the request took too long"),
+            Self::Internal => answer("Internal Server Error"),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoRoute | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Cut | Self::Refused(_) => StatusCode::BAD_REQUEST,
+            Self::Faults(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TaskFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+}
+
+fn closing(mut answer: Answer) -> Answer {
+    answer.close = true;
+    answer
+}
+
+impl From<&StoreError> for Failure {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            error if error.is_transient() => Self::Busy("the store is not available"),
+            StoreError::Invalid(why) => Self::Refused(why.clone()),
+            _ => Self::Internal,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The server from outside: over its socket, with the SQLite store, for two schemas.
+
+mod access;
+mod content;
+mod contract;
+mod drain;
+mod failures;
+mod idempotency;
+mod limits;
+mod malformed;
+mod methods;
+mod models;
+mod sessions;
+mod source;
+mod support;
+mod table;
+mod waiting;

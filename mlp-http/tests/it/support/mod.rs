@@ -1,0 +1,9 @@
+//! A server with a store of its own, a worker beside it, and a client.
+
+mod client;
+mod domain;
+mod server;
+
+pub use client::{Client, Reply};
+pub use domain::{Domain, domains};
+pub use server::{Server, Setup};
