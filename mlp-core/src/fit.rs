@@ -99,7 +99,7 @@ pub fn fit_logistic(
     let fitted = LogisticRegression::default()
         .alpha(options.l2)
         .max_iterations(options.max_iterations)
-        .gradient_tolerance(1e-6)
+        .gradient_tolerance(GRADIENT_PER_ROW * train.labels().len() as f64)
         .fit(&dataset)
         .map_err(|e| FitError::Solver(e.to_string()))?;
     // linfa calls the more frequent class the positive one; ours is the pick.
@@ -141,6 +141,10 @@ pub fn fit_logistic(
     artifact.test = model.evaluate(&PairTable::new(&schema.features, test))?;
     Ok(artifact)
 }
+
+/// The solver stops where the gradient's norm, per row, is under this: weights are then right to
+/// some six digits.
+const GRADIENT_PER_ROW: f64 = 1e-8;
 
 fn check(options: &FitOptions) -> Result<(), FitError> {
     let fail = |name, value, limit| Err(FitError::Option { name, value, limit });

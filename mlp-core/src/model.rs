@@ -74,7 +74,7 @@ pub struct Artifact {
     pub features: Vec<String>,
     /// What is subtracted from each feature, shape `(n_features,)`.
     pub center: Vec<f64>,
-    /// What each centred feature is divided by, shape `(n_features,)`; 1 for a constant one.
+    /// What each centred feature is divided by, over 0, shape `(n_features,)`; 1 for a constant one.
     pub scale: Vec<f64>,
     /// The weights of the scaled features, shape `(n_features,)`.
     pub weights: Vec<f64>,
@@ -136,9 +136,7 @@ pub enum ArtifactError {
         found: String,
     },
     /// Its parts do not fit together.
-    #[error(
-        "`{part}` has {found} numbers where the schema has {expected} features, or one that is not finite"
-    )]
+    #[error("`{part}` has {found} entries for {expected} features, or one that is out of range")]
     Shape {
         /// Which part.
         part: &'static str,
@@ -188,21 +186,33 @@ impl Artifact {
             });
         }
         let expected = schema.features.len();
-        for (part, numbers) in [
-            ("center", &self.center),
-            ("scale", &self.scale),
-            ("weights", &self.weights),
+        let misfit = |part, found| ArtifactError::Shape {
+            part,
+            found,
+            expected,
+        };
+        if self.features != schema.features.names() {
+            return Err(misfit("features", self.features.len()));
+        }
+        let finite: fn(&f64) -> bool = |x| x.is_finite();
+        let divisor: fn(&f64) -> bool = |x| x.is_finite() && *x > 0.0;
+        for (part, numbers, good) in [
+            ("center", &self.center, finite),
+            ("scale", &self.scale, divisor),
+            ("weights", &self.weights, finite),
         ] {
-            if numbers.len() != expected || numbers.iter().any(|x| !x.is_finite()) {
-                let found = numbers.len();
-                return Err(ArtifactError::Shape {
-                    part,
-                    found,
-                    expected,
-                });
+            if numbers.len() != expected || !numbers.iter().all(good) {
+                return Err(misfit(part, numbers.len()));
             }
         }
-        Ok(self.unscaled())
+        let model = self.unscaled();
+        if !model.bias.is_finite() {
+            return Err(misfit("bias", 1));
+        }
+        if !model.weights.iter().all(finite) {
+            return Err(misfit("weights", model.weights.len()));
+        }
+        Ok(model)
     }
 
     fn unscaled(&self) -> LinearModel {

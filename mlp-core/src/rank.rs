@@ -1,7 +1,7 @@
 //! Ranking: a model compiled against a catalog, applied to one user in one pass over the items.
 
 use crate::catalog::Catalog;
-use crate::feature::{CompiledTerm, FeatureSet, Plan};
+use crate::feature::{Compiled, CompiledTerm, FeatureSet, GateValues, Plan};
 use crate::model::LinearModel;
 
 /// An item with its score.
@@ -16,23 +16,26 @@ pub struct Ranked {
 /// A linear model compiled against a catalog: columns in memory, so that a user's ranking is one
 /// blocked pass over them. Immutable.
 ///
-/// Columns and thresholds are held as `f32`: a comparison of a user with an item sees differences
-/// of more than one part in 16 million.
+/// Scores are computed as `f32`; comparisons of a user with an item are as exact as in `f64`.
 #[derive(Debug)]
 pub struct Ranker {
     plan: Plan,
     ids: Vec<i64>,
     /// Each item's own part of the score, shape `(n_items,)`.
     base: Vec<f32>,
-    /// Shape `(n_columns, n_items)`, a column after the other.
+    /// What terms multiply with, shape `(n_columns, n_items)`, a column after the other.
     columns: Vec<f32>,
+    /// What terms compare: ranks into `gate_values`, shape `(n_gates, n_items)`.
+    gates: Vec<f32>,
+    /// Shape `(n_gates,)`.
+    gate_values: Vec<GateValues>,
 }
 
 /// Buffers of a ranking, kept between users so that a ranking allocates nothing.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    terms: Vec<CompiledTerm>,
-    kept: Vec<(f32, u32)>,
+    compiled: Compiled,
+    kept: Vec<u64>,
 }
 
 /// Items scored at a time: one block's scores stay in the first-level cache.
@@ -45,18 +48,35 @@ impl Ranker {
         let n = catalog.ids().len();
         let mut base = Vec::with_capacity(n);
         let mut columns = vec![0.0; plan.n_columns() * n];
-        let mut buffer = Vec::new();
+        let mut compared = vec![0.0; plan.n_gates() * n];
         for position in 0..n {
-            base.push(plan.item_columns(catalog.numbers(position), &mut buffer) as f32);
-            for (column, value) in buffer.iter().enumerate() {
-                columns[column * n + position] = *value as f32;
+            let item = catalog.numbers(position);
+            base.push(plan.base(item));
+            for (column, value) in plan.columns(item).enumerate() {
+                columns[column * n + position] = value;
+            }
+            for (gate, value) in plan.gates(item).enumerate() {
+                compared[gate * n + position] = value;
             }
         }
+        let gate_values: Vec<GateValues> = (0..plan.n_gates())
+            .map(|gate| {
+                let mut values = compared[gate * n..(gate + 1) * n].to_vec();
+                values.sort_unstable_by(f64::total_cmp);
+                values.dedup();
+                values
+            })
+            .collect();
+        let rank = |(at, value): (usize, &f64)| {
+            gate_values[at / n].partition_point(|other| other < value) as f32
+        };
         Self {
+            gates: compared.iter().enumerate().map(rank).collect(),
             plan,
             ids: catalog.ids().to_vec(),
             base,
             columns,
+            gate_values,
         }
     }
 
@@ -73,35 +93,42 @@ impl Ranker {
     /// The best `k` items for a user by descending score (ties by ascending id), into `out`.
     /// `user` has shape `(n_user_columns,)`.
     pub fn top(&self, user: &[f64], k: usize, scratch: &mut Scratch, out: &mut Vec<Ranked>) {
-        let constant = self.plan.compile(user, &mut scratch.terms) as f32;
-        scratch.kept.clear();
+        out.clear();
+        let Scratch { compiled, kept } = scratch;
+        kept.clear();
+        if k == 0 {
+            return;
+        }
+        self.plan.compile(user, &self.gate_values, compiled);
         let mut scores = [0.0_f32; BLOCK];
-        let mut threshold = f32::NEG_INFINITY;
         let room = 2 * k.max(BLOCK / 2);
+        let mut bound = None;
         for start in (0..self.len()).step_by(BLOCK) {
-            let end = (start + BLOCK).min(self.len());
-            let scores = &mut scores[..end - start];
-            self.score_block(constant, &scratch.terms, start, scores);
-            for (offset, &score) in scores.iter().enumerate() {
-                // Equal scores behind the threshold have higher ids, and lose.
-                if score > threshold {
-                    scratch.kept.push((score, (start + offset) as u32));
-                }
+            let scores = &mut scores[..BLOCK.min(self.len() - start)];
+            self.score_block(compiled, start, scores);
+            let keys = (scores.iter().zip(start as u32..)).map(|(s, position)| key(*s, position));
+            match bound {
+                None => kept.extend(keys),
+                Some(worst) => kept.extend(keys.filter(|key| *key < worst)),
             }
-            if scratch.kept.len() >= room {
-                threshold = keep_best(&mut scratch.kept, k).max(threshold);
+            if kept.len() >= room {
+                bound = keep_best(kept, k).or(bound);
             }
         }
-        keep_best(&mut scratch.kept, k);
-        scratch.kept.sort_unstable_by(better_first);
-        out.clear();
-        out.extend((scratch.kept.iter()).map(|&(score, position)| Ranked {
-            item_id: self.ids[position as usize],
-            score: sigmoid(score),
+        keep_best(kept, k);
+        kept.sort_unstable();
+        out.extend(kept.iter().map(|&key| Ranked {
+            item_id: self.ids[key as u32 as usize],
+            score: sigmoid(score(key)),
         }));
     }
 
-    /// The scores of the items at `positions`, in their order, into `out`.
+    /// The scores of the items at `positions`, in their order, into `out`. `user` has shape
+    /// `(n_user_columns,)`, `positions` any, of [`Ranker::position`]'s.
+    ///
+    /// # Panics
+    ///
+    /// Where a position is not under [`Ranker::len`].
     pub fn scores(
         &self,
         user: &[f64],
@@ -109,11 +136,12 @@ impl Ranker {
         scratch: &mut Scratch,
         out: &mut Vec<Ranked>,
     ) {
-        let constant = self.plan.compile(user, &mut scratch.terms) as f32;
+        let compiled = &mut scratch.compiled;
+        self.plan.compile(user, &self.gate_values, compiled);
         out.clear();
         out.extend(positions.iter().map(|&position| {
             let mut score = [0.0];
-            self.score_block(constant, &scratch.terms, position as usize, &mut score);
+            self.score_block(compiled, position as usize, &mut score);
             Ranked {
                 item_id: self.ids[position as usize],
                 score: sigmoid(score[0]),
@@ -126,23 +154,24 @@ impl Ranker {
         self.ids.binary_search(&id).ok().map(|p| p as u32)
     }
 
-    fn column(&self, column: usize, start: usize, len: usize) -> &[f32] {
-        let from = column * self.len() + start;
-        &self.columns[from..from + len]
+    /// `len` items of the row `row` of a matrix with a column per item.
+    fn row<'a>(&self, matrix: &'a [f32], row: usize, start: usize, len: usize) -> &'a [f32] {
+        let from = row * self.len() + start;
+        &matrix[from..from + len]
     }
 
-    fn score_block(&self, constant: f32, terms: &[CompiledTerm], start: usize, scores: &mut [f32]) {
+    fn score_block(&self, compiled: &Compiled, start: usize, scores: &mut [f32]) {
         let len = scores.len();
         for (score, base) in scores.iter_mut().zip(&self.base[start..start + len]) {
-            *score = base + constant;
+            *score = base + compiled.constant;
         }
-        for term in terms {
+        for term in &compiled.terms {
             match *term {
                 CompiledTerm::Linear {
                     coefficient,
                     column,
                 } => {
-                    let values = self.column(column, start, len);
+                    let values = self.row(&self.columns, column, start, len);
                     for (score, value) in scores.iter_mut().zip(values) {
                         *score += coefficient * value;
                     }
@@ -152,7 +181,7 @@ impl Ranker {
                     gate,
                     over,
                 } => {
-                    let gates = self.column(gate, start, len);
+                    let gates = self.row(&self.gates, gate, start, len);
                     for (score, gate) in scores.iter_mut().zip(gates) {
                         *score += if *gate > over { coefficient } else { 0.0 };
                     }
@@ -163,8 +192,8 @@ impl Ranker {
                     over,
                     column,
                 } => {
-                    let gates = self.column(gate, start, len);
-                    let values = self.column(column, start, len);
+                    let gates = self.row(&self.gates, gate, start, len);
+                    let values = self.row(&self.columns, column, start, len);
                     for ((score, gate), value) in scores.iter_mut().zip(gates).zip(values) {
                         *score += if *gate > over {
                             coefficient * value
@@ -178,25 +207,37 @@ impl Ranker {
     }
 }
 
-fn better_first(a: &(f32, u32), b: &(f32, u32)) -> std::cmp::Ordering {
-    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+/// A number that is the smaller the better: by descending score, then by ascending position.
+fn key(score: f32, position: u32) -> u64 {
+    // + 0.0 makes −0 and 0 one score.
+    let bits = (score + 0.0).to_bits();
+    let ascending = if bits >> 31 == 1 {
+        !bits
+    } else {
+        bits | 1 << 31
+    };
+    u64::from(!ascending) << 32 | u64::from(position)
 }
 
-/// Leaves the best `k`, in no order, and gives the worst score among them.
-fn keep_best(kept: &mut Vec<(f32, u32)>, k: usize) -> f32 {
-    if k == 0 {
-        kept.clear();
-        return f32::INFINITY;
-    }
-    if kept.len() > k {
-        kept.select_nth_unstable_by(k - 1, better_first);
-        kept.truncate(k);
-    }
-    if kept.len() < k {
-        f32::NEG_INFINITY
+/// The score that a key was made of.
+fn score(key: u64) -> f32 {
+    let ascending = !((key >> 32) as u32);
+    f32::from_bits(if ascending >> 31 == 1 {
+        ascending & !(1 << 31)
     } else {
-        kept[k - 1].0
+        !ascending
+    })
+}
+
+/// Leaves the best `k`, at least 1, in no order; gives the worst of them where any had to go.
+fn keep_best(kept: &mut Vec<u64>, k: usize) -> Option<u64> {
+    if kept.len() <= k {
+        return None;
     }
+    let (_, worst, _) = kept.select_nth_unstable(k - 1);
+    let worst = *worst;
+    kept.truncate(k);
+    Some(worst)
 }
 
 fn sigmoid(x: f32) -> f32 {

@@ -25,23 +25,29 @@ pub struct PairTable {
 }
 
 impl PairTable {
-    /// Computes the features of every session's pairs.
+    /// Computes the features of every session's pairs. A session that was shown nothing has no rows
+    /// and is left out.
+    ///
+    /// # Panics
+    ///
+    /// Where a session's numbers are fewer than the schema has columns.
     pub fn new<'a>(features: &FeatureSet, sessions: impl IntoIterator<Item = &'a Session>) -> Self {
-        let (mut numbers, mut labels, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
-        for session in sessions {
+        let (mut numbers, mut labels, mut session_of) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, session) in sessions.into_iter().enumerate() {
             for (position, item) in session.shown.iter().enumerate() {
                 features.extend(&session.user, item, &mut numbers);
                 labels.push(session.picked == Some(position));
+                session_of.push(number);
             }
-            offsets.push(labels.len());
         }
-        let shape = (labels.len(), features.len());
+        let mut table = Array2::zeros((labels.len(), features.len()));
+        for (cell, number) in table.iter_mut().zip(numbers) {
+            *cell = number;
+        }
         Self {
-            features: Array2::from_shape_vec(shape, numbers)
-                .unwrap_or_else(|_| unreachable!("each row has n_features numbers")),
+            features: table,
             labels,
-            sessions: Sessions::from_offsets(offsets)
-                .unwrap_or_else(|_| unreachable!("offsets ascend from 0")),
+            sessions: Sessions::from_runs(&session_of),
         }
     }
 

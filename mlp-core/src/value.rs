@@ -1,18 +1,20 @@
 //! A typed value and a row of them.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// A calendar day, counted from 1970-01-01.
+/// A calendar day of the years 1 to 9999, counted from 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(i32);
 
+/// 0001-01-01 and 9999-12-31.
+const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
+
 impl Date {
-    /// The day `days` after 1970-01-01 (negative: before); `None` outside the years −9999 to 9999.
+    /// The day `days` after 1970-01-01 (negative: before); `None` outside the years 1 to 9999.
     pub fn from_days(days: i32) -> Option<Self> {
-        let span = jiff::Span::new().try_days(days).ok()?;
-        jiff::civil::date(1970, 1, 1).checked_add(span).ok()?;
-        Some(Self(days))
+        DAYS.contains(&days).then_some(Self(days))
     }
 
     /// Days since 1970-01-01.
@@ -21,11 +23,13 @@ impl Date {
     }
 }
 
+/// A day before the year 1 becomes its first.
 impl From<jiff::civil::Date> for Date {
     fn from(date: jiff::civil::Date) -> Self {
         let epoch = jiff::civil::date(1970, 1, 1);
         // Jiff's dates span about 7.3 million days: the difference always fits.
-        Self(date.since(epoch).map_or(0, |span| span.get_days()))
+        let days = date.since(epoch).map_or(0, |span| span.get_days());
+        Self(days.clamp(*DAYS.start(), *DAYS.end()))
     }
 }
 
@@ -34,12 +38,21 @@ impl FromStr for Date {
 
     /// Reads `2026-01-15`, in just that form.
     fn from_str(text: &str) -> Result<Self, ()> {
-        if text.len() != 10 {
+        let &[a, b, c, d, b'-', e, f, b'-', g, h] = text.as_bytes() else {
             return Err(());
+        };
+        let number = |digits: &[u8]| {
+            (digits.iter()).try_fold(0_i16, |n, digit| match digit {
+                b'0'..=b'9' => Ok(10 * n + i16::from(digit - b'0')),
+                _ => Err(()),
+            })
+        };
+        let year = number(&[a, b, c, d])?;
+        let (month, day) = (number(&[e, f])? as i8, number(&[g, h])? as i8);
+        match jiff::civil::Date::new(year, month, day) {
+            Ok(date) if year >= 1 => Ok(Self::from(date)),
+            _ => Err(()),
         }
-        text.parse::<jiff::civil::Date>()
-            .map(Self::from)
-            .map_err(|_| ())
     }
 }
 
@@ -106,8 +119,26 @@ mod tests {
         assert_eq!("1970-01-02".parse(), Ok(Date(1)));
         assert_eq!("2026-01-15".parse::<Date>().map(Date::days), Ok(20468));
         assert_eq!(Date(20468).to_string(), "2026-01-15");
-        assert!("2026-1-15".parse::<Date>().is_err());
-        assert!("2026-02-30".parse::<Date>().is_err());
+        for (text, days) in [("0001-01-01", *DAYS.start()), ("9999-12-31", *DAYS.end())] {
+            assert_eq!(text.parse(), Ok(Date(days)));
+            assert_eq!(Date(days).to_string(), text);
+        }
+        for text in [
+            "2026-1-15",
+            "2026-02-30",
+            "2026-13-01",
+            "0000-01-01",
+            "-001-01-01",
+            "20260115T0",
+            "2026-01-1\u{666}",
+            " 2026-01-1",
+            "",
+        ] {
+            assert!(text.parse::<Date>().is_err(), "{text}");
+        }
+        assert!(Date::from_days(DAYS.end() + 1).is_none());
+        assert!(Date::from_days(DAYS.start() - 1).is_none());
+        assert!(Date::from_days(i32::MIN).is_none());
         assert!(Date::from_days(i32::MAX).is_none());
     }
 }

@@ -1,16 +1,16 @@
 //! From a schema's `[[features]]` to a feature set.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::FeatureSet;
-use super::expr::Expr;
+use super::expr::{Expr, Side};
 use super::terms::{self, Columns, Sum};
 use crate::schema::{Entity, FieldType};
 
 /// An operand as the schema file names it.
 pub(crate) enum Operand {
-    /// A column (`price`, `user.price`, `item.price`) or an earlier feature.
+    /// A column (`size`, `user.size`, `item.size`) or an earlier feature.
     Name(String),
     /// A number.
     Number(f64),
@@ -30,10 +30,29 @@ const OPERATIONS: [(&str, usize); 10] = [
     ("square", 1),
 ];
 
+/// Where in a `[[features]]` entry a fault is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Name,
+    Op,
+    Args,
+    Edges,
+}
+
+type Fault = (Place, String);
+
+/// The most features of a schema, levels and buckets counted each.
+const MAX_FEATURES: usize = 5000;
+
+/// The most operands and operations of one feature, those of the features it names included: a
+/// chain of squares would double with each.
+const MAX_PARTS: usize = 200;
+
 #[derive(Clone)]
 struct Typed {
     expr: Arc<Expr>,
     kind: Kind,
+    parts: usize,
 }
 
 #[derive(Clone, PartialEq)]
@@ -48,25 +67,39 @@ pub(crate) struct SetBuilder {
     sums: Vec<Sum>,
     exprs: Vec<Arc<Expr>>,
     columns: Columns,
+    /// What an operand may name; `None` for a column of both sides.
     known: HashMap<String, Option<Typed>>,
+    /// The derived features' names.
+    derived: HashSet<String>,
 }
 
 impl SetBuilder {
     /// Starts with every field that is a feature by itself: the user's, then the item's.
-    pub fn new(user: &Entity, item: &Entity) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Where there are too many.
+    pub fn new(user: &Entity, item: &Entity) -> Result<Self, String> {
         let mut builder = Self {
             names: Vec::new(),
             sums: Vec::new(),
             exprs: Vec::new(),
             columns: Columns::default(),
             known: HashMap::new(),
+            derived: HashSet::new(),
         };
-        builder.add_entity("user", user, Expr::User);
-        builder.add_entity("item", item, Expr::Item);
-        builder
+        builder.add_entity("user", user, item, Expr::User)?;
+        builder.add_entity("item", item, user, Expr::Item)?;
+        Ok(builder)
     }
 
-    fn add_entity(&mut self, side: &str, entity: &Entity, make: fn(usize) -> Expr) {
+    fn add_entity(
+        &mut self,
+        side: &str,
+        entity: &Entity,
+        other: &Entity,
+        make: fn(usize) -> Expr,
+    ) -> Result<(), String> {
         for (position, column) in entity.columns.iter().enumerate() {
             let kind = match &column.kind {
                 FieldType::Bool => Kind::Truth,
@@ -74,20 +107,23 @@ impl SetBuilder {
                 FieldType::Category(levels) => Kind::Category(levels.clone()),
                 FieldType::Text | FieldType::IntList => continue,
             };
-            let expr = Arc::new(make(position));
-            let typed = Typed { expr, kind };
-            self.known
-                .insert(format!("{side}.{}", column.name), Some(typed.clone()));
+            let typed = Typed {
+                expr: Arc::new(make(position)),
+                kind,
+                parts: 1,
+            };
+            let qualified = format!("{side}.{}", column.name);
             // A name that both sides have is ambiguous without its side.
-            self.known
-                .entry(column.name.clone())
-                .and_modify(|known| *known = None)
-                .or_insert_with(|| Some(typed.clone()));
+            let shared = other.column(&column.name).is_some();
+            let name = if shared { &qualified } else { &column.name };
             if entity.fields[column.field].feature {
-                // One-sided expressions always have a sum.
-                let _ = self.push_columns(&column.name, &typed);
+                self.push_columns(name, &typed)?;
             }
+            let plain = (!shared).then(|| typed.clone());
+            self.known.insert(column.name.clone(), plain);
+            self.known.insert(qualified, Some(typed));
         }
+        Ok(())
     }
 
     fn push_columns(&mut self, name: &str, typed: &Typed) -> Result<(), String> {
@@ -103,6 +139,9 @@ impl SetBuilder {
     }
 
     fn push(&mut self, name: String, expr: &Arc<Expr>) -> Result<(), String> {
+        if self.names.len() == MAX_FEATURES {
+            return Err(format!("there are more than {MAX_FEATURES} features"));
+        }
         self.sums.push(terms::sum(expr, &mut self.columns)?);
         self.exprs.push(Arc::clone(expr));
         self.names.push(name);
@@ -115,6 +154,7 @@ impl SetBuilder {
                 return Ok(Typed {
                     expr: Arc::new(Expr::Const(*c)),
                     kind: Kind::Number,
+                    parts: 1,
                 });
             }
             Operand::Number(c) => return Err(format!("operand `{c}` is not finite")),
@@ -138,41 +178,53 @@ impl SetBuilder {
         op: &str,
         operands: &[Operand],
         edges: Option<&[f64]>,
-    ) -> Result<(), String> {
-        if self.known.contains_key(name) {
-            return Err("the name stands twice".to_owned());
+    ) -> Result<(), Fault> {
+        if self.known.contains_key(name) || !self.derived.insert(name.to_owned()) {
+            return Err((Place::Name, "the name stands twice".to_owned()));
         }
         let Some((_, arity)) = OPERATIONS.iter().find(|(known, _)| *known == op) else {
             let known: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();
-            return Err(format!("unknown op `{op}`: one of {}", known.join(", ")));
+            let message = format!("unknown op `{op}`: one of {}", known.join(", "));
+            return Err((Place::Op, message));
         };
         if operands.len() != *arity {
-            return Err(format!("`{op}` takes {arity} args, not {}", operands.len()));
+            let message = format!("`{op}` takes {arity} args, not {}", operands.len());
+            return Err((Place::Args, message));
         }
-        if edges.is_some() != (op == "bucket") {
-            return Err("`edges` goes with op `bucket`, which needs it".to_owned());
+        let place = match (op == "bucket", edges) {
+            (true, None) => Some(Place::Op),
+            (false, Some(_)) => Some(Place::Edges),
+            _ => None,
+        };
+        if let Some(place) = place {
+            let message = "`edges` goes with op `bucket`, which needs it";
+            return Err((place, message.to_owned()));
         }
+        let at_args = |message| (Place::Args, message);
         let operands = (operands.iter())
-            .map(|o| self.operand(o))
+            .map(|o| self.operand(o).map_err(at_args))
             .collect::<Result<Vec<_>, _>>()?;
+        if operands.iter().all(|o| o.expr.side() == Side::Neither) {
+            return Err(at_args("no operand is a column or a feature".to_owned()));
+        }
         match op {
             "one_hot" => match operands[0].kind {
-                Kind::Category(_) => self.push_columns(name, &operands[0]),
-                _ => Err("`one_hot` takes a `category`".to_owned()),
+                Kind::Category(_) => self.push_columns(name, &operands[0]).map_err(at_args),
+                _ => Err(at_args("`one_hot` takes a `category`".to_owned())),
             },
             "bucket" => self.add_buckets(name, &operands[0], edges.unwrap_or_default()),
             _ => {
-                let typed = scalar(op, &operands)?;
-                self.push(name.to_owned(), &typed.expr)?;
+                let typed = scalar(op, &operands).map_err(at_args)?;
+                self.push(name.to_owned(), &typed.expr).map_err(at_args)?;
                 self.known.insert(name.to_owned(), Some(typed));
                 Ok(())
             }
         }
     }
 
-    fn add_buckets(&mut self, name: &str, operand: &Typed, edges: &[f64]) -> Result<(), String> {
+    fn add_buckets(&mut self, name: &str, operand: &Typed, edges: &[f64]) -> Result<(), Fault> {
         if operand.kind != Kind::Number {
-            return Err("`bucket` takes a number".to_owned());
+            return Err((Place::Args, "`bucket` takes a number".to_owned()));
         }
         let increasing = edges.windows(2).all(|pair| pair[0] < pair[1]);
         if edges.is_empty()
@@ -180,12 +232,14 @@ impl SetBuilder {
             || !increasing
             || edges.iter().any(|e| !e.is_finite())
         {
-            return Err("`edges` must be 1 to 100 finite numbers, each over the last".to_owned());
+            let message = "`edges` must be 1 to 100 finite numbers, each over the last";
+            return Err((Place::Edges, message.to_owned()));
         }
         let mut low = f64::NEG_INFINITY;
         for (bucket, high) in edges.iter().copied().chain([f64::INFINITY]).enumerate() {
             let expr = Arc::new(Expr::Within(Arc::clone(&operand.expr), low, high));
-            self.push(format!("{name}={bucket}"), &expr)?;
+            self.push(format!("{name}={bucket}"), &expr)
+                .map_err(|message| (Place::Args, message))?;
             low = high;
         }
         Ok(())
@@ -211,6 +265,16 @@ fn scalar(op: &str, operands: &[Typed]) -> Result<Typed, String> {
     if op == "and" && operands.iter().any(|o| o.kind != Kind::Truth) {
         return Err("`and` takes booleans and comparisons".to_owned());
     }
+    let parts = match op {
+        // Both sides of the product are evaluated.
+        "square" => 1 + 2 * operands[0].parts,
+        _ => 1 + operands.iter().map(|o| o.parts).sum::<usize>(),
+    };
+    if parts > MAX_PARTS {
+        return Err(format!(
+            "the feature has {parts} operands and operations with those of the features it names, at most {MAX_PARTS} are allowed"
+        ));
+    }
     let a = Arc::clone(&operands[0].expr);
     let b = operands.get(1).map(|o| Arc::clone(&o.expr));
     let (expr, kind) = match (op, b) {
@@ -230,5 +294,6 @@ fn scalar(op: &str, operands: &[Typed]) -> Result<Typed, String> {
     Ok(Typed {
         expr: Arc::new(expr),
         kind,
+        parts,
     })
 }

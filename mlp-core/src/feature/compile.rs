@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::FeatureSet;
-use super::expr::{Expr, Side};
+use super::expr::{Expr, Side, finite};
 use super::terms::{Gate, Term};
 
 /// A linear function of the features, split by what it depends on.
@@ -13,14 +13,19 @@ pub(crate) struct Plan {
     user: Vec<(f64, Arc<Expr>)>,
     /// The part of the item alone.
     item: Vec<(f64, Arc<Expr>)>,
-    /// The rest: a weight and a term each, whose columns count into `columns`.
+    /// The rest: a weight and a term each, which count into `columns` and `gates`.
     pair: Vec<(f64, Term)>,
-    /// The item-side expressions that the terms read.
+    /// The item-side expressions that terms multiply with.
     columns: Vec<Arc<Expr>>,
+    /// The item-side expressions that terms compare.
+    gates: Vec<Arc<Expr>>,
     bias: f64,
 }
 
-/// `coefficient · [gate column > threshold] · column`, for one user.
+/// `coefficient · [rank > over] · column`, for one user.
+///
+/// A gate compares an item's *rank* among the distinct values of the gate's expression, so that a
+/// comparison is as exact in one pass over `f32` as it is in `f64`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum CompiledTerm {
     Linear {
@@ -40,6 +45,21 @@ pub(crate) enum CompiledTerm {
     },
 }
 
+/// What is left of a model for one user.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    /// The part of the score that is the same for all items.
+    pub constant: f32,
+    /// What differs between the items, beside their own part.
+    pub terms: Vec<CompiledTerm>,
+    /// The summed coefficient of each column, shape `(n_columns,)`.
+    linear: Vec<f64>,
+}
+
+/// The distinct values of a gate's expression over the catalog, ascending; an item's rank is the
+/// position of its value.
+pub(crate) type GateValues = Vec<f64>;
+
 impl Plan {
     /// Compiles `bias + Σ weight·feature`; `weights` has shape `(n_features,)`.
     pub fn new(features: &FeatureSet, bias: f64, weights: &[f64]) -> Self {
@@ -48,33 +68,22 @@ impl Plan {
             item: Vec::new(),
             pair: Vec::new(),
             columns: Vec::new(),
+            gates: Vec::new(),
             bias,
         };
-        let mut used: Vec<Option<usize>> = vec![None; features.columns.len()];
         for ((expr, sum), &weight) in features.exprs.iter().zip(&features.sums).zip(weights) {
             if weight == 0.0 {
                 continue;
             }
             match expr.side() {
-                Side::User => plan.user.push((weight, Arc::clone(expr))),
+                Side::User | Side::Neither => plan.user.push((weight, Arc::clone(expr))),
                 Side::Item => plan.item.push((weight, Arc::clone(expr))),
                 Side::Both => {
-                    plan.user.push((weight, Arc::clone(&sum.constant)));
+                    if !sum.constant.is_zero() {
+                        plan.user.push((weight, Arc::clone(&sum.constant)));
+                    }
                     for term in &sum.terms {
-                        let mut term = term.clone();
-                        for position in [
-                            term.column.as_mut(),
-                            term.gate.as_mut().map(|g| &mut g.column),
-                        ]
-                        .into_iter()
-                        .flatten()
-                        {
-                            let column = &features.columns[*position];
-                            *position = *used[*position].get_or_insert_with(|| {
-                                plan.columns.push(Arc::clone(column));
-                                plan.columns.len() - 1
-                            });
-                        }
+                        let term = plan.adopt(term, &features.columns);
                         plan.pair.push((weight, term));
                     }
                 }
@@ -83,56 +92,97 @@ impl Plan {
         plan
     }
 
-    /// How many item columns [`Plan::item_columns`] gives.
+    /// The term, counting into this plan's own columns and gates.
+    fn adopt(&mut self, term: &Term, all: &[Arc<Expr>]) -> Term {
+        let position = |own: &mut Vec<Arc<Expr>>, at: usize| {
+            let found = own.iter().position(|known| Arc::ptr_eq(known, &all[at]));
+            found.unwrap_or_else(|| {
+                own.push(Arc::clone(&all[at]));
+                own.len() - 1
+            })
+        };
+        let mut term = term.clone();
+        if let Some(column) = &mut term.column {
+            *column = position(&mut self.columns, *column);
+        }
+        if let Some(gate) = &mut term.gate {
+            gate.column = position(&mut self.gates, gate.column);
+        }
+        term
+    }
+
+    /// How many numbers [`Plan::columns`] gives.
     pub fn n_columns(&self) -> usize {
         self.columns.len()
     }
 
-    /// The item's own part of the score, and the columns that the terms read, shape `(n_columns,)`.
-    pub fn item_columns(&self, item: &[f64], columns: &mut Vec<f64>) -> f64 {
-        columns.clear();
-        columns.extend(self.columns.iter().map(|e| e.value(&[], item)));
-        (self.item.iter())
-            .map(|(weight, expr)| weight * expr.value(&[], item))
-            .sum()
+    /// How many numbers [`Plan::gates`] gives.
+    pub fn n_gates(&self) -> usize {
+        self.gates.len()
     }
 
-    /// What is left for this user: the constant, and the terms into `terms`.
-    pub fn compile(&self, user: &[f64], terms: &mut Vec<CompiledTerm>) -> f64 {
-        terms.clear();
-        let mut constant = self.bias;
-        constant += (self.user.iter())
-            .map(|(weight, expr)| weight * expr.value(user, &[]))
-            .sum::<f64>();
+    /// The item's own part of the score; `item` has shape `(n_item_columns,)`.
+    pub fn base(&self, item: &[f64]) -> f32 {
+        narrow(weighted(&self.item, &[], item))
+    }
+
+    /// The columns of one item that terms multiply with, shape `(n_columns,)`.
+    pub fn columns<'a>(&'a self, item: &'a [f64]) -> impl Iterator<Item = f32> + 'a {
+        self.columns.iter().map(|e| narrow(e.value(&[], item)))
+    }
+
+    /// The values of one item that terms compare, shape `(n_gates,)`.
+    pub fn gates<'a>(&'a self, item: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        // −0 and 0 are one value.
+        self.gates.iter().map(|e| e.value(&[], item) + 0.0)
+    }
+
+    /// What is left for this user; `user` has shape `(n_user_columns,)`, `gates` shape `(n_gates,)`.
+    pub fn compile(&self, user: &[f64], gates: &[GateValues], out: &mut Compiled) {
+        out.terms.clear();
+        out.linear.clear();
+        out.linear.resize(self.columns.len(), 0.0);
+        let mut constant = self.bias + weighted(&self.user, user, &[]);
         for (weight, term) in &self.pair {
             let coefficient = weight * term.coefficient.value(user, &[]);
             if coefficient == 0.0 {
                 continue;
             }
-            match &term.gate {
-                None => {
-                    if let Some(column) = term.column {
-                        let coefficient = coefficient as f32;
-                        terms.push(CompiledTerm::Linear {
-                            coefficient,
-                            column,
-                        });
-                    } else {
-                        constant += coefficient;
-                    }
-                }
+            let open = match &term.gate {
+                None => coefficient,
                 Some(gate) => {
-                    constant += push_gate(gate, coefficient, term.column, user, terms);
+                    let values = &gates[gate.column];
+                    push_steps(gate, values, coefficient, term.column, user, &mut out.terms)
                 }
+            };
+            match term.column {
+                None => constant += open,
+                Some(column) => out.linear[column] += open,
             }
         }
-        constant
+        let linear = out.linear.iter().enumerate().filter(|(_, c)| **c != 0.0);
+        (out.terms).extend(linear.map(|(column, &coefficient)| CompiledTerm::Linear {
+            coefficient: narrow(coefficient),
+            column,
+        }));
+        out.constant = narrow(constant);
     }
 }
 
-/// Pushes `coefficient · gate · column` as steps, and gives what it adds to the constant.
-fn push_gate(
+fn weighted(parts: &[(f64, Arc<Expr>)], user: &[f64], item: &[f64]) -> f64 {
+    let products = parts.iter().map(|(weight, e)| weight * e.value(user, item));
+    products.sum()
+}
+
+fn narrow(x: f64) -> f32 {
+    finite(x) as f32
+}
+
+/// Pushes what the gate makes of `coefficient · column`, and gives the coefficient that is left
+/// for all items alike.
+fn push_steps(
     gate: &Gate,
+    values: &[f64],
     coefficient: f64,
     column: Option<usize>,
     user: &[f64],
@@ -140,23 +190,21 @@ fn push_gate(
 ) -> f64 {
     let slope = gate.slope.value(user, &[]);
     let offset = gate.offset.value(user, &[]);
-    // The gate is open for all items or for none.
-    if slope == 0.0 {
-        let open = if gate.equal {
-            offset == 0.0
-        } else {
-            offset > 0.0
-        };
-        return if open {
-            ungated(coefficient, column, terms)
-        } else {
-            0.0
-        };
+    // Monotone in x, and over 0 just where slope · x is over −offset: rounding keeps signs.
+    let count = |holds: fn(f64) -> bool| values.partition_point(|x| holds(slope * x + offset));
+    // The gate is open for the ranks from..to.
+    let (from, to) = match (gate.equal, slope > 0.0) {
+        (true, true) => (count(|y| y < 0.0), count(|y| y <= 0.0)),
+        (true, false) => (count(|y| y > 0.0), count(|y| y >= 0.0)),
+        (false, true) => (count(|y| y <= 0.0), values.len()),
+        (false, false) => (0, count(|y| y > 0.0)),
+    };
+    if from >= to {
+        return 0.0;
     }
-    let threshold = (-offset / slope) as f32;
-    let mut step = |coefficient: f64, over: f32| {
-        let coefficient = coefficient as f32;
-        let gate = gate.column;
+    let mut step = |coefficient: f64, rank: usize| {
+        let coefficient = narrow(coefficient);
+        let (gate, over) = (gate.column, rank as f32 - 0.5);
         terms.push(match column {
             None => CompiledTerm::Step {
                 coefficient,
@@ -171,31 +219,12 @@ fn push_gate(
             },
         });
     };
-    // [x ≥ t] is [x > the float below t].
-    let below = threshold.next_down();
-    if gate.equal {
-        step(coefficient, below);
-        step(-coefficient, threshold);
-        0.0
-    } else if slope > 0.0 {
-        step(coefficient, threshold);
-        0.0
-    } else {
-        step(-coefficient, below);
-        ungated(coefficient, column, terms)
+    if to < values.len() {
+        step(-coefficient, to);
     }
-}
-
-fn ungated(coefficient: f64, column: Option<usize>, terms: &mut Vec<CompiledTerm>) -> f64 {
-    match column {
-        None => coefficient,
-        Some(column) => {
-            let coefficient = coefficient as f32;
-            terms.push(CompiledTerm::Linear {
-                coefficient,
-                column,
-            });
-            0.0
-        }
+    if from == 0 {
+        return coefficient;
     }
+    step(coefficient, from);
+    0.0
 }

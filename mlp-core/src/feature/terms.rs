@@ -23,7 +23,7 @@ pub(super) struct Term {
     pub column: Option<usize>,
 }
 
-/// Whether `slope · column + offset` is over 0, or is 0.
+/// Whether `slope · column + offset` is over 0, or is 0, with a slope and an offset of the user's.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     pub column: usize,
@@ -48,6 +48,7 @@ impl Columns {
 
 fn product(a: &Arc<Expr>, b: &Arc<Expr>) -> Arc<Expr> {
     match (&**a, &**b) {
+        (Expr::Const(c), _) | (_, Expr::Const(c)) if *c == 0.0 => constant(0.0),
         (Expr::Const(c), _) if *c == 1.0 => Arc::clone(b),
         (_, Expr::Const(c)) if *c == 1.0 => Arc::clone(a),
         (Expr::Const(x), Expr::Const(y)) => Arc::new(Expr::Const(x * y)),
@@ -71,7 +72,7 @@ impl Term {
 /// Rewrites a feature as a sum of terms, or says why it has none.
 pub(super) fn sum(expr: &Arc<Expr>, columns: &mut Columns) -> Result<Sum, String> {
     match expr.side() {
-        Side::User => {
+        Side::User | Side::Neither => {
             return Ok(Sum {
                 constant: Arc::clone(expr),
                 terms: Vec::new(),
@@ -107,7 +108,7 @@ pub(super) fn sum(expr: &Arc<Expr>, columns: &mut Columns) -> Result<Sum, String
         Expr::Reciprocal(_) => Err(one_sided("ratio's divisor")),
         Expr::Log1p(_) => Err(one_sided("log1p's operand")),
         Expr::Within(..) => Err(one_sided("bucket's operand")),
-        Expr::Const(_) | Expr::User(_) | Expr::Item(_) => unreachable!("has one side"),
+        Expr::Const(_) | Expr::User(_) | Expr::Item(_) => Err(one_sided("an operand")),
     }
 }
 
@@ -119,8 +120,7 @@ fn one_sided(what: &str) -> String {
 
 fn minus(a: Sum, b: &Sum) -> Sum {
     let minus_one = constant(-1.0);
-    let zero = matches!(*b.constant, Expr::Const(c) if c == 0.0);
-    let constant = if zero {
+    let constant = if b.constant.is_zero() {
         a.constant
     } else {
         Arc::new(Expr::Difference(a.constant, Arc::clone(&b.constant)))
@@ -132,11 +132,10 @@ fn minus(a: Sum, b: &Sum) -> Sum {
 
 fn times(a: &Sum, b: &Sum) -> Result<Sum, String> {
     let mut terms: Vec<Term> = Vec::new();
-    let nonzero = |e: &Expr| !matches!(e, Expr::Const(c) if *c == 0.0);
-    if nonzero(&b.constant) {
+    if !b.constant.is_zero() {
         terms.extend(a.terms.iter().map(|t| t.scaled(&b.constant)));
     }
-    if nonzero(&a.constant) {
+    if !a.constant.is_zero() {
         terms.extend(b.terms.iter().map(|t| t.scaled(&a.constant)));
     }
     for x in &a.terms {

@@ -1,6 +1,7 @@
 //! A domain as data: what a user and an item are, and which features are made of them.
 
 mod error;
+mod names;
 mod parse;
 mod raw;
 
@@ -63,15 +64,14 @@ impl Entity {
     }
 
     /// Writes the row's numbers, one per column, into `out`: shape `(n_columns,)`. A missing value
-    /// becomes its field's default, or 0 where there is none; text becomes 0.
+    /// becomes its field's default, or 0 where there is none; text becomes 0. A row from before the
+    /// schema gained columns is as if they were missing.
     pub fn numbers(&self, row: &Row, out: &mut Vec<f64>) {
         out.clear();
-        out.extend(
-            self.columns
-                .iter()
-                .zip(row.values())
-                .map(|(column, value)| value.number().unwrap_or(column.missing)),
-        );
+        out.extend(self.columns.iter().enumerate().map(|(position, column)| {
+            let value = row.values().get(position).and_then(Value::number);
+            value.unwrap_or(column.missing)
+        }));
     }
 
     /// The position of the column of that name.

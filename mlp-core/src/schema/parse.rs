@@ -3,46 +3,20 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::error::{SchemaError, Source};
-use super::raw::{RawArg, RawEntity, RawField, RawSchema};
+use super::names::{distinct_columns, distinct_entities, identifier, reserved};
+use super::raw::{RawArg, RawEntity, RawFeature, RawField, RawSchema};
 use super::{Column, Entity, Field, FieldType, Part, Schema};
-use crate::feature::{FeatureSet, Operand, SetBuilder};
+use crate::feature::{FeatureSet, Operand, Place, SetBuilder};
 use crate::validate;
 use crate::value::Value;
 
-/// Names that the programs themselves use for tables and for paths under `/content`.
-const RESERVED_TABLES: [&str; 16] = [
-    "datasets",
-    "decisions",
-    "events",
-    "idempotency",
-    "inferences",
-    "info",
-    "meta",
-    "models",
-    "result",
-    "results",
-    "settings",
-    "sqlite_sequence",
-    "tasks",
-    "user_versions",
-    "item_versions",
-    "versions",
-];
-
-/// Column names that the tables have beside the schema's.
-const RESERVED_COLUMNS: [&str; 7] = [
-    "creation_time",
-    "from_version",
-    "to_version",
-    "version_id",
-    "score",
-    "explain",
-    "candidates",
-];
+/// The most fields of a user or an item: tables have an end, and so has a statement.
+const MAX_FIELDS: usize = 400;
 
 pub(super) fn schema(file: &str, text: &str) -> Result<Schema, SchemaError> {
     let source = Source { file, text };
@@ -55,20 +29,9 @@ pub(super) fn schema(file: &str, text: &str) -> Result<Schema, SchemaError> {
     let user = entity(&source, &raw.user)?;
     let item = entity(&source, &raw.item)?;
     distinct_entities(&source, &raw, &user, &item)?;
-    let mut features = SetBuilder::new(&user, &item);
-    for feature in &raw.features {
-        let name = identifier(&source, &feature.name)?;
-        let fail = |at: usize, message: String| source.error(at, Some(&name), message);
-        let operands: Vec<Operand> = (feature.args.get_ref().iter())
-            .map(|arg| match arg {
-                RawArg::Name(name) => Operand::Name(name.clone()),
-                RawArg::Number(number) => Operand::Number(*number),
-            })
-            .collect();
-        let edges = feature.edges.as_ref().map(|e| e.get_ref().as_slice());
-        features
-            .add(&name, feature.op.get_ref(), &operands, edges)
-            .map_err(|m| fail(feature.op.span().start, m))?;
+    let mut features = SetBuilder::new(&user, &item).map_err(|m| source.error(0, None, m))?;
+    for raw in &raw.features {
+        feature(&source, raw, &mut features)?;
     }
     let features = features.build();
     if features.is_empty() {
@@ -85,6 +48,27 @@ pub(super) fn schema(file: &str, text: &str) -> Result<Schema, SchemaError> {
     })
 }
 
+fn feature(source: &Source, raw: &RawFeature, set: &mut SetBuilder) -> Result<(), SchemaError> {
+    let name = identifier(source, &raw.name)?;
+    let operands: Vec<Operand> = (raw.args.get_ref().iter())
+        .map(|arg| match arg {
+            RawArg::Name(name) => Operand::Name(name.clone()),
+            RawArg::Number(number) => Operand::Number(*number),
+        })
+        .collect();
+    let edges = raw.edges.as_ref().map(|e| e.get_ref().as_slice());
+    set.add(&name, raw.op.get_ref(), &operands, edges)
+        .map_err(|(place, message)| {
+            let span = match place {
+                Place::Name => raw.name.span(),
+                Place::Op => raw.op.span(),
+                Place::Args => raw.args.span(),
+                Place::Edges => raw.edges.as_ref().map_or(raw.op.span(), Spanned::span),
+            };
+            source.error(span.start, Some(&name), message)
+        })
+}
+
 fn max_shown(source: &Source, raw: Option<&Spanned<i64>>) -> Result<usize, SchemaError> {
     let Some(raw) = raw else { return Ok(100) };
     match usize::try_from(*raw.get_ref()) {
@@ -97,44 +81,11 @@ fn max_shown(source: &Source, raw: Option<&Spanned<i64>>) -> Result<usize, Schem
     }
 }
 
-fn identifier(source: &Source, name: &Spanned<String>) -> Result<String, SchemaError> {
-    let text = name.get_ref();
-    let mut bytes = text.bytes();
-    let good = bytes.next().is_some_and(|b| b.is_ascii_lowercase())
-        && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        && text.len() <= 63;
-    if good {
-        return Ok(text.clone());
-    }
-    Err(source.error(
-        name.span().start,
-        Some(text),
-        "a name is a lower-case letter, then at most 62 lower-case letters, digits or `_`",
-    ))
-}
-
-fn distinct_entities(
-    source: &Source,
-    raw: &RawSchema,
-    user: &Entity,
-    item: &Entity,
-) -> Result<(), SchemaError> {
-    let names = [&user.name, &user.table, &item.name, &item.table];
-    for (i, name) in names.iter().enumerate() {
-        if names[..i].contains(name) {
-            let at = raw.item.name.span().start;
-            let message = "user and item need four different names for `name` and `table`";
-            return Err(source.error(at, Some(name), message));
-        }
-    }
-    Ok(())
-}
-
 fn entity(source: &Source, raw: &RawEntity) -> Result<Entity, SchemaError> {
     let name = identifier(source, &raw.name)?;
     let table = identifier(source, &raw.table)?;
     for (word, span) in [(&name, raw.name.span()), (&table, raw.table.span())] {
-        if RESERVED_TABLES.contains(&word.as_str()) || word.starts_with("sqlite_") {
+        if reserved(word) {
             return Err(source.error(span.start, Some(word), "the name is reserved"));
         }
     }
@@ -150,37 +101,23 @@ fn entity(source: &Source, raw: &RawEntity) -> Result<Entity, SchemaError> {
     if fields.is_empty() {
         return Err(source.error(raw.name.span().start, Some(&name), "has no fields"));
     }
+    if fields.len() > MAX_FIELDS {
+        let message = format!(
+            "has {} fields, at most {MAX_FIELDS} are allowed",
+            fields.len()
+        );
+        return Err(source.error(
+            raw.fields[MAX_FIELDS].name.span().start,
+            Some(&name),
+            message,
+        ));
+    }
     let mut null_fields = Vec::new();
     for null in &raw.null_fields {
         null_fields.push(identifier(source, null)?);
     }
     let columns = columns(&fields);
-    let mut seen: HashSet<String> = RESERVED_COLUMNS.iter().map(|s| (*s).to_owned()).collect();
-    seen.insert(format!("{name}_id"));
-    let names = columns
-        .iter()
-        .map(|c| (&c.name, raw.fields[c.field].name.span()));
-    let nulls = null_fields
-        .iter()
-        .zip(&raw.null_fields)
-        .map(|(n, s)| (n, s.span()));
-    for (column, span) in names.chain(nulls) {
-        if !seen.insert(column.clone()) {
-            let message = "the name stands twice, or is reserved";
-            return Err(source.error(span.start, Some(column), message));
-        }
-    }
-    // A list kept as summaries has no column of its own name, but requests carry it.
-    for field in fields
-        .iter()
-        .zip(&raw.fields)
-        .filter(|(f, _)| f.summaries.is_some())
-    {
-        if !seen.insert(field.0.name.clone()) {
-            let at = field.1.name.span().start;
-            return Err(source.error(at, Some(&field.0.name), "the name stands twice"));
-        }
-    }
+    distinct_columns(source, raw, &name, &columns)?;
     Ok(Entity {
         name,
         table,
@@ -271,7 +208,7 @@ fn field(
             other => other.to_string(),
         };
         let value = validate::cell(&field, &text)
-            .map_err(|m| fail(default.span(), format!("default `{text}`: {m}")))?;
+            .map_err(|m| fail(default.span(), format!("default {m}")))?;
         field.default = Some(value);
     }
     Ok(field)
@@ -293,12 +230,12 @@ fn kind(raw: &RawField) -> Result<FieldType, SpannedMessage> {
             };
             let list = levels.get_ref();
             let distinct: HashSet<&String> = list.iter().collect();
-            let bad = |l: &String| l.is_empty() || l.len() > 63 || l.contains(['\0', '\t', '\n']);
+            let bad = |l: &String| l.is_empty() || l.len() > 63 || l.contains(char::is_control);
             if !(1..=1000).contains(&list.len())
                 || distinct.len() < list.len()
                 || list.iter().any(bad)
             {
-                let message = "levels must be 1 to 1000 different texts of 1 to 63 bytes";
+                let message = "levels must be 1 to 1000 different texts of 1 to 63 bytes, without control characters";
                 return Err((levels.span(), message.to_owned()));
             }
             return Ok(FieldType::Category(list.clone()));
@@ -360,23 +297,21 @@ fn bounds(raw: &RawField, kind: &FieldType) -> Result<(), SpannedMessage> {
 
 /// Bounds are left out: a narrower limit on requests leaves stored rows and models as they mean.
 fn hash(user: &Entity, item: &Entity, features: &FeatureSet) -> String {
+    // Lists alone: the order of an object's keys would depend on how serde_json was built.
     let entity = |e: &Entity| {
         let columns: Vec<_> = (e.columns.iter())
             .map(|c| {
                 let levels = match &c.kind {
-                    FieldType::Category(levels) => levels.clone(),
-                    _ => Vec::new(),
+                    FieldType::Category(levels) => levels.as_slice(),
+                    _ => &[],
                 };
-                (c.name.clone(), c.kind.name(), levels, c.missing)
+                json!([c.name, c.kind.name(), levels, c.missing])
             })
             .collect();
-        serde_json::json!({ "name": e.name, "table": e.table, "columns": columns })
+        json!([e.name, e.table, columns])
     };
-    let canonical = serde_json::json!({
-        "user": entity(user),
-        "item": entity(item),
-        "features": features.canonical(),
-    });
-    let digest = Sha256::digest(canonical.to_string().as_bytes());
+    let features: Vec<_> = features.canonical().collect();
+    let canonical = json!([entity(user), entity(item), features]).to_string();
+    let digest = Sha256::digest(canonical.as_bytes());
     digest.iter().map(|b| format!("{b:02x}")).collect()
 }

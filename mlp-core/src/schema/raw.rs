@@ -1,6 +1,9 @@
 //! The schema file as typed, before it is checked.
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
 use toml::Spanned;
 
 #[derive(Deserialize)]
@@ -50,9 +53,34 @@ pub(super) struct RawFeature {
 }
 
 /// An operand: the name of a column or of an earlier feature, or a number.
-#[derive(Deserialize, Clone)]
-#[serde(untagged)]
 pub(super) enum RawArg {
     Name(String),
     Number(f64),
+}
+
+// Not an untagged enum: its message would name this type and not what is wanted.
+impl<'de> Deserialize<'de> for RawArg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ArgVisitor;
+        impl Visitor<'_> for ArgVisitor {
+            type Value = RawArg;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a column or feature, or a number")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<RawArg, E> {
+                Ok(RawArg::Name(name.to_owned()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<RawArg, E> {
+                Ok(RawArg::Number(number))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<RawArg, E> {
+                Ok(RawArg::Number(number as f64))
+            }
+        }
+        deserializer.deserialize_any(ArgVisitor)
+    }
 }

@@ -2,16 +2,17 @@
 
 use serde_json::{Value as Json, json};
 
-use super::cell::parse_bool;
+use super::date::date;
 use super::fault::Fault;
+use super::number::{Whole, bool, float, int};
 use super::{Bound, out_of_bounds};
 use crate::schema::{Field, FieldType, MAX_LIST, MAX_TEXT};
-use crate::value::{Date, Value};
+use crate::value::Value;
 
 /// What is wrong with a scalar, before it is located.
-type Wrong = (&'static str, String, Option<Json>);
+pub(super) type Wrong = (&'static str, String, Option<Json>);
 
-fn wrong<T>(kind: &'static str, message: &str) -> Result<T, Wrong> {
+pub(super) fn wrong<T>(kind: &'static str, message: &str) -> Result<T, Wrong> {
     Err((kind, message.to_owned(), None))
 }
 
@@ -43,11 +44,7 @@ fn located(
 fn scalar(field: &Field, json: &Json) -> Result<Value, Wrong> {
     match &field.kind {
         FieldType::Bool => bool(json).map(Value::Bool),
-        FieldType::Int => {
-            let number = int(json)?;
-            bounded(field, number as f64)?;
-            Ok(Value::Int(number))
-        }
+        FieldType::Int => whole(field, json).map(Value::Int),
         FieldType::Float => {
             let number = float(json)?;
             bounded(field, number)?;
@@ -60,110 +57,30 @@ fn scalar(field: &Field, json: &Json) -> Result<Value, Wrong> {
     }
 }
 
+fn whole(field: &Field, json: &Json) -> Result<i64, Wrong> {
+    let number = int(json)?;
+    bounded(field, number.near())?;
+    Whole::fits(number)
+}
+
 fn bounded(field: &Field, number: f64) -> Result<(), Wrong> {
+    // Bounds of whole numbers are whole.
+    let limit = |bound: f64| match field.kind {
+        FieldType::Float => json!(bound),
+        _ => json!(bound as i64),
+    };
     match out_of_bounds(field, number) {
         None => Ok(()),
         Some((Bound::Min, min)) => Err((
             "greater_than_equal",
             format!("Input should be greater than or equal to {min}"),
-            Some(json!({ "ge": min })),
+            Some(json!({ "ge": limit(min) })),
         )),
         Some((Bound::Max, max)) => Err((
             "less_than_equal",
             format!("Input should be less than or equal to {max}"),
-            Some(json!({ "le": max })),
+            Some(json!({ "le": limit(max) })),
         )),
-    }
-}
-
-fn bool(json: &Json) -> Result<bool, Wrong> {
-    let parsed = match json {
-        Json::Bool(b) => Some(*b),
-        Json::Number(n) => match n.as_f64() {
-            Some(0.0) => Some(false),
-            Some(1.0) => Some(true),
-            _ => None,
-        },
-        Json::String(s) => parse_bool(s),
-        _ => return wrong("bool_type", "Input should be a valid boolean"),
-    };
-    match parsed {
-        Some(b) => Ok(b),
-        None => wrong(
-            "bool_parsing",
-            "Input should be a valid boolean, unable to interpret input",
-        ),
-    }
-}
-
-const TOO_LARGE: &str = "Unable to parse input string as an integer, exceeded maximum size";
-
-fn int(json: &Json) -> Result<i64, Wrong> {
-    match json {
-        Json::Bool(b) => Ok(i64::from(*b)),
-        Json::Number(n) => match (n.as_i64(), n.as_f64()) {
-            (Some(i), _) => Ok(i),
-            (None, Some(f)) => int_from_float(f),
-            (None, None) => wrong("int_parsing_size", TOO_LARGE),
-        },
-        Json::String(s) => int_from_text(s.trim()),
-        _ => wrong("int_type", "Input should be a valid integer"),
-    }
-}
-
-fn int_from_float(f: f64) -> Result<i64, Wrong> {
-    // The largest i64 is no f64: 2^63 itself must stay out.
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if f.fract() != 0.0 {
-        return wrong(
-            "int_from_float",
-            "Input should be a valid integer, got a number with a fractional part",
-        );
-    }
-    if (-LIMIT..LIMIT).contains(&f) {
-        Ok(f as i64)
-    } else {
-        wrong("int_parsing_size", TOO_LARGE)
-    }
-}
-
-fn int_from_text(text: &str) -> Result<i64, Wrong> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    // `3.0` is a whole number too.
-    let (digits, zeros) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all = |s: &str, f: fn(u8) -> bool| !s.is_empty() && s.bytes().all(f);
-    if !all(digits, |b| b.is_ascii_digit()) || !all(zeros, |b| b == b'0') {
-        return wrong(
-            "int_parsing",
-            "Input should be a valid integer, unable to parse string as an integer",
-        );
-    }
-    let sign = if text.starts_with('-') { "-" } else { "" };
-    match format!("{sign}{digits}").parse() {
-        Ok(i) => Ok(i),
-        Err(_) => wrong("int_parsing_size", TOO_LARGE),
-    }
-}
-
-fn float(json: &Json) -> Result<f64, Wrong> {
-    let number = match json {
-        Json::Bool(b) => f64::from(u8::from(*b)),
-        Json::Number(n) => n.as_f64().unwrap_or(f64::INFINITY),
-        Json::String(s) => match s.trim().parse() {
-            Ok(f) => f,
-            Err(_) => {
-                return wrong(
-                    "float_parsing",
-                    "Input should be a valid number, unable to parse string as a number",
-                );
-            }
-        },
-        _ => return wrong("float_type", "Input should be a valid number"),
-    };
-    if number.is_finite() {
-        Ok(number)
-    } else {
-        wrong("finite_number", "Input should be a finite number")
     }
 }
 
@@ -195,39 +112,6 @@ fn text(field: &Field, json: &Json) -> Result<Value, Wrong> {
     Ok(Value::Text(text.as_str().into()))
 }
 
-fn date(json: &Json) -> Result<Date, Wrong> {
-    let Json::String(text) = json else {
-        return wrong("date_type", "Input should be a valid date");
-    };
-    let text = text.trim();
-    if let Ok(date) = text.parse() {
-        return Ok(date);
-    }
-    if text.len() < 10 {
-        return Err((
-            "date_from_datetime_parsing",
-            "Input should be a valid date or datetime, input is too short".to_owned(),
-            Some(json!({ "error": "input is too short" })),
-        ));
-    }
-    let invalid = || {
-        (
-            "date_from_datetime_parsing",
-            "Input should be a valid date or datetime, invalid date or time".to_owned(),
-            Some(json!({ "error": "invalid date or time" })),
-        )
-    };
-    let local = text.trim_end_matches(['Z', 'z']).trim_end_matches("+00:00");
-    let moment: jiff::civil::DateTime = local.parse().map_err(|_| invalid())?;
-    if moment.time() != jiff::civil::Time::midnight() {
-        return wrong(
-            "date_from_datetime_inexact",
-            "Datetimes provided to dates should have zero time - e.g. be exact dates",
-        );
-    }
-    Ok(Date::from(moment.date()))
-}
-
 fn level(levels: &[String], json: &Json) -> Result<Value, Wrong> {
     let found = json
         .as_str()
@@ -236,18 +120,27 @@ fn level(levels: &[String], json: &Json) -> Result<Value, Wrong> {
     match found {
         Some(position) => Ok(Value::Level(position)),
         None => {
-            let quoted: Vec<String> = levels.iter().map(|l| format!("'{l}'")).collect();
-            let expected = match quoted.split_last() {
-                Some((last, [])) => last.clone(),
-                Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-                None => String::new(),
-            };
+            let expected = expected(levels);
             Err((
                 "literal_error",
                 format!("Input should be {expected}"),
                 Some(json!({ "expected": expected })),
             ))
         }
+    }
+}
+
+/// `'a', 'b' or 'c'`, cut short where there are more than an answer should carry.
+fn expected(levels: &[String]) -> String {
+    const MOST: usize = 50;
+    let shown = levels.iter().take(MOST);
+    let quoted: Vec<String> = shown.map(|l| format!("'{l}'")).collect();
+    match quoted.split_last() {
+        Some(_) if levels.len() > MOST => {
+            format!("{} or {} others", quoted.join(", "), levels.len() - MOST)
+        }
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
     }
 }
 
@@ -276,8 +169,7 @@ fn list(field: &Field, json: &Json, faults: &mut Vec<Fault>) -> Value {
     let before = faults.len();
     let mut numbers = Vec::with_capacity(length);
     for (index, element) in elements.iter().enumerate() {
-        let number = int(element).and_then(|n| bounded(field, n as f64).map(|()| n));
-        match number {
+        match whole(field, element) {
             Ok(number) => numbers.push(number),
             Err((kind, message, context)) => {
                 faults.push(located(kind, &field.name, message, context, element).under(index));

@@ -17,7 +17,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of the given kind at a place such as `["body", "budget"]`.
+    /// A fault of the given kind at a place such as `["body", "patience"]`.
     pub fn new(kind: &'static str, location: Vec<Json>, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -31,13 +31,9 @@ impl Fault {
     /// Adds the offending value; anything but a scalar is left out.
     #[must_use]
     pub fn with_input(mut self, input: &Json) -> Self {
-        // A long text is no more use to the client than its beginning.
-        const LONGEST: usize = 100;
         self.input = match input {
             Json::Object(_) | Json::Array(_) => None,
-            Json::String(s) if s.chars().count() > LONGEST => Some(Json::String(
-                s.chars().take(LONGEST).collect::<String>() + "…",
-            )),
+            Json::String(text) => Some(Json::String(shortened(text))),
             scalar => Some(scalar.clone()),
         };
         self
@@ -60,13 +56,6 @@ impl Fault {
         &self.message
     }
 
-    /// The last name in the location.
-    pub(crate) fn field(&self) -> &str {
-        (self.location.iter().rev())
-            .find_map(Json::as_str)
-            .unwrap_or_default()
-    }
-
     pub(super) fn at(kind: &'static str, field: &str, message: impl Into<String>) -> Self {
         Self::new(kind, vec![json!("body"), json!(field)], message)
     }
@@ -81,6 +70,9 @@ impl Fault {
     }
 
     pub(super) fn not_an_object(body: &Json) -> Self {
+        if body.is_null() {
+            return Self::new("missing", vec![json!("body")], "Field required").with_input(body);
+        }
         let message = "Input should be a valid dictionary or object to extract fields from";
         Self::new("model_attributes_type", vec![json!("body")], message).with_input(body)
     }
@@ -89,6 +81,15 @@ impl Fault {
         let message = format!("Value error, {found} elements where `{other}` is {expected}");
         Self::at("value_error", field, message)
             .with_context(json!({ "expected": expected, "actual_length": found }))
+    }
+}
+
+/// A long text is no more use to the reader than its beginning.
+pub(super) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

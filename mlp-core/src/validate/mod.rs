@@ -2,7 +2,9 @@
 
 mod cell;
 mod coerce;
+mod date;
 mod fault;
+mod number;
 
 pub use fault::Fault;
 
@@ -29,31 +31,37 @@ impl Entity {
     }
 
     fn row_from_object(&self, body: &Map<String, Json>) -> Result<Row, Vec<Fault>> {
-        let mut faults = Vec::new();
         let mut values: Vec<Value> = Vec::with_capacity(self.fields.len());
+        // A count may name a later field: what is wrong with a field is complete only at the end.
+        let mut faults: Vec<Vec<Fault>> = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
-            let given = body.get(&field.name);
-            let value = match given {
+            let mut of_field = Vec::new();
+            let value = match body.get(&field.name) {
                 None if field.default.is_none() => {
-                    faults.push(Fault::missing(&field.name));
+                    of_field.push(Fault::missing(&field.name));
                     Value::Null
                 }
                 None => Value::Null,
                 Some(Json::Null) if field.default.is_some() => Value::Null,
-                Some(json) => coerce::value(field, json, &mut faults),
+                Some(json) => coerce::value(field, json, &mut of_field),
             };
             values.push(value);
+            faults.push(of_field);
         }
-        self.check_counts(&values, &mut faults);
+        for (position, fault) in self.count_faults(&values) {
+            faults[position].push(fault);
+        }
+        let faults: Vec<Fault> = faults.into_iter().flatten().collect();
         if faults.is_empty() {
-            Ok(self.row_from_values(values))
+            Ok(self.row_from_values(&values))
         } else {
             Err(faults)
         }
     }
 
-    /// Reads one row of an item file: `cells` has shape `(n_fields,)`, in the order of the fields;
-    /// an empty cell is a missing value.
+    /// Reads one row of an item file: `cells` has shape `(n_fields,)`, in the order of the fields,
+    /// and `None` where the file has no such column. An empty cell is a missing value where the
+    /// field has a default.
     ///
     /// # Errors
     ///
@@ -63,7 +71,9 @@ impl Entity {
         cells: impl IntoIterator<Item = Option<&'a str>>,
     ) -> Result<Row, (String, String)> {
         let mut values = Vec::with_capacity(self.fields.len());
-        for (field, text) in self.fields.iter().zip(cells) {
+        let mut cells = cells.into_iter();
+        for field in &self.fields {
+            let text = cells.next().flatten();
             let value = match text {
                 None | Some("") if field.default.is_some() => Value::Null,
                 None => return Err((field.name.clone(), "the column is missing".to_owned())),
@@ -71,27 +81,33 @@ impl Entity {
             };
             values.push(value);
         }
-        let mut faults = Vec::new();
-        self.check_counts(&values, &mut faults);
-        match faults.first() {
-            None => Ok(self.row_from_values(values)),
-            Some(fault) => Err((fault.field().to_owned(), fault.message().to_owned())),
-        }
-    }
-
-    fn check_counts(&self, values: &[Value], faults: &mut Vec<Fault>) {
-        for (field, value) in self.fields.iter().zip(values) {
-            let Some(count) = field.count else { continue };
-            if let (Value::Ints(list), Value::Int(n)) = (value, &values[count])
-                && i64::try_from(list.len()) != Ok(*n)
-            {
-                let other = &self.fields[count].name;
-                faults.push(Fault::count(&field.name, other, *n, list.len()));
+        match self.count_faults(&values).next() {
+            None => Ok(self.row_from_values(&values)),
+            Some((position, fault)) => {
+                let name = self.fields[position].name.clone();
+                Err((name, fault.message().to_owned()))
             }
         }
     }
 
-    fn row_from_values(&self, values: Vec<Value>) -> Row {
+    /// The lists whose length is not what another field says, by the position of their field.
+    fn count_faults<'a>(
+        &'a self,
+        values: &'a [Value],
+    ) -> impl Iterator<Item = (usize, Fault)> + 'a {
+        let fields = self.fields.iter().zip(values).enumerate();
+        fields.filter_map(|(position, (field, value))| {
+            let count = field.count?;
+            let (Value::Ints(list), Value::Int(n)) = (value, &values[count]) else {
+                return None;
+            };
+            let (found, other) = (list.len(), &self.fields[count].name);
+            let wrong = i64::try_from(found) != Ok(*n);
+            wrong.then(|| (position, Fault::count(&field.name, other, *n, found)))
+        })
+    }
+
+    fn row_from_values(&self, values: &[Value]) -> Row {
         let row = (self.columns.iter())
             .map(|column| match (column.part, &values[column.field]) {
                 (Part::Whole, value) => value.clone(),
@@ -114,7 +130,7 @@ fn summary(part: Part, list: &[i64]) -> f64 {
     }
 }
 
-/// The bounds of a field as messages state them.
+/// The bound that a number breaks.
 fn out_of_bounds(field: &Field, number: f64) -> Option<(Bound, f64)> {
     match (field.min, field.max) {
         (Some(min), _) if number < min => Some((Bound::Min, min)),

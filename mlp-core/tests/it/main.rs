@@ -1,3 +1,4 @@
 //! Integration tests of `mlp-core`, one binary.
 
 mod metrics;
+mod probe;

@@ -1,0 +1,86 @@
+//! Every benchmark of the workspace: each against its limit, beside a peer measured in the same
+//! run. `scripts/bench.sh` builds and runs it; DESIGN 10 says what its rows mean.
+#![allow(clippy::unwrap_used)] // What cannot be measured ends the run.
+
+mod args;
+mod dataset;
+mod empty;
+mod fixture;
+mod plain;
+mod process;
+mod rank;
+mod row;
+mod serving;
+mod startup;
+mod store;
+mod traffic;
+
+use std::process::ExitCode;
+
+use args::{Args, Wanted};
+use row::Row;
+
+/// Benchmarks that share what they set up.
+struct Family {
+    names: &'static [&'static str],
+    run: fn(&Wanted) -> Vec<Row>,
+}
+
+const FAMILIES: [Family; 5] = [
+    Family {
+        names: &serving::NAMES,
+        run: serving::run,
+    },
+    Family {
+        names: &dataset::NAMES,
+        run: dataset::run,
+    },
+    Family {
+        names: &store::NAMES,
+        run: store::run,
+    },
+    Family {
+        names: &startup::NAMES,
+        run: startup::run,
+    },
+    Family {
+        names: &rank::NAMES,
+        run: rank::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let args = match Args::read(std::env::args().skip(1)) {
+        Ok(Args::EmptyServer { port }) => return empty::serve(port),
+        Ok(args) => args,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    let Args::Measure { json, wanted } = args else {
+        eprintln!("nothing is measured in a test run: scripts/bench.sh does it");
+        return ExitCode::SUCCESS;
+    };
+    let known = FAMILIES.iter().flat_map(|family| family.names);
+    if !wanted.names_any(known) {
+        eprintln!("error: no benchmark has such a name");
+        return ExitCode::from(2);
+    }
+    let _cleaning = process::clean_up_at_the_end();
+    let mut rows = Vec::new();
+    for family in &FAMILIES {
+        if family.names.iter().any(|name| wanted.has(name)) {
+            let measured = (family.run)(&wanted);
+            rows.extend(measured.into_iter().filter(|row| wanted.has(row.name)));
+        }
+    }
+    print!("{}", row::table(&rows));
+    match json.map(|path| row::write_json(&path, &rows)) {
+        Some(Err(error)) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,139 @@
+//! The program `mlp`.
+
+mod context;
+mod db;
+mod demo;
+mod domain;
+mod error;
+mod evaluate;
+mod items;
+mod models;
+mod seed;
+mod server;
+mod settings;
+mod simulate;
+mod train;
+mod up;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use context::Context;
+use error::Result;
+use settings::Common;
+
+/// Machine learning in production, the whole loop: serve, collect choices, train, compare, promote.
+#[derive(Parser, Debug)]
+#[command(
+    name = "mlp",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  mlp up                      the whole loop in one process, on 127.0.0.1:4789\n  \
+        mlp demo                    see it work with simulated users\n  \
+        mlp train                   train a model on the answers so far\n  \
+        mlp models list             which models there are, and which one answers\n\n\
+        Flags win over the environment, which wins over the file `.env`."
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+
+    /// What to log: a level (error, warn, info, debug) or `target=level` pairs; requests are
+    /// logged under `access`, as in `info,access=info`. Default: `info,access=warn`, for the demo
+    /// `warn`
+    #[arg(long, env = "MLP_LOG", global = true, value_name = "FILTER")]
+    log: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// API and worker in one process; makes items, data and a first model where there are none
+    Up(up::Up),
+    /// The API alone
+    Serve(up::Serve),
+    /// A worker alone
+    Worker(up::WorkerOnly),
+    /// Train a model on the answered sessions, compare it with the champion, and decide
+    Train(train::Train),
+    /// Say how good a model is
+    Evaluate(evaluate::Evaluate),
+    /// The models: list, show, promote, roll back, export, import, log of decisions
+    #[command(subcommand)]
+    Models(models::Command),
+    /// The items: import, list
+    #[command(subcommand)]
+    Items(items::Command),
+    /// The database: migrate, status, prune, erase a user
+    #[command(subcommand)]
+    Db(db::Command),
+    /// The whole story with simulated users, told as it happens
+    Demo(demo::Demo),
+}
+
+/// Runs the program; gives the exit code: 0, 1 for what went wrong, 2 for what was asked wrongly.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(argv) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing is left to be done where even this cannot be written.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let default = match cli.command {
+        Command::Demo(_) => "warn",
+        _ => "info,access=warn",
+    };
+    let filter = cli.log.as_deref().unwrap_or(default);
+    match log_to_stderr(filter).and_then(|()| run(&cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let context = Context::new(&cli.common)?;
+    match &cli.command {
+        Command::Up(up) => up::up(up, &context),
+        Command::Serve(serve) => up::serve(serve, &context),
+        Command::Worker(worker) => up::worker(worker, &context),
+        Command::Train(train) => train::run(train, &context),
+        Command::Evaluate(evaluate) => evaluate::run(evaluate, &context),
+        Command::Models(command) => models::run(command, &context),
+        Command::Items(command) => items::run(command, &context),
+        Command::Db(command) => db::run(command, &context),
+        Command::Demo(demo) => demo::run(demo, &context),
+    }
+}
+
+fn log_to_stderr(filter: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|e| error::Error::usage(format!("log filter `{filter}`: {e}")))?;
+    // A second subscriber can only come from a test that runs the program twice.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+    Ok(())
+}
+
+/// Reads `.env` in the current directory into the environment, where variables are not set yet.
+/// To be called first, while there is one thread.
+pub fn load_dotenv() -> std::result::Result<(), String> {
+    match dotenvy::from_path(".env") {
+        Err(dotenvy::Error::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(format!("`.env`: {e}")),
+        Ok(()) => Ok(()),
+    }
+}

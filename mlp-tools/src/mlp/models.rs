@@ -1,0 +1,201 @@
+//! `mlp models`: the registry.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use mlp_core::Artifact;
+use mlp_store::{
+    DecisionKind, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store,
+};
+
+use super::context::Context;
+use super::error::{Error, Result};
+
+/// What to do with the models.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Print all models, the newest first
+    List,
+    /// Print a model's lineage, quality and largest weights
+    Show {
+        /// The model's number. Default: the champion
+        model: Option<i64>,
+    },
+    /// Make a model the champion; the one before it retires
+    Promote {
+        /// The model's number
+        model: i64,
+        /// Why, for the log
+        #[arg(long, default_value = "promoted by hand")]
+        reason: String,
+    },
+    /// Bring the champion before this one back
+    Rollback {
+        /// Why, for the log
+        #[arg(long, default_value = "rolled back by hand")]
+        reason: String,
+    },
+    /// Write a model's artifact, a JSON file that holds all of it
+    Export {
+        /// The model's number
+        model: i64,
+        /// The file
+        file: PathBuf,
+    },
+    /// Read an artifact as a new challenger
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the decisions, the newest first
+    Log {
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+}
+
+/// Runs the command.
+pub fn run(command: &Command, context: &Context) -> Result<()> {
+    let store = context.open(false)?;
+    match command {
+        Command::List => list(&*store),
+        Command::Show { model } => show(&*store, *model),
+        Command::Promote { model, reason } => {
+            let row = find(&*store, Some(*model))?;
+            Artifact::from_json(&row.artifact)?.model(&context.schema)?;
+            decide(&*store, *model, DecisionKind::Promote, reason)?;
+            println!("model {model} is the champion");
+            Ok(())
+        }
+        Command::Rollback { reason } => {
+            decide(&*store, 0, DecisionKind::Rollback, reason)?;
+            println!("model {} is the champion again", find(&*store, None)?.model_id);
+            Ok(())
+        }
+        Command::Export { model, file } => {
+            let row = find(&*store, Some(*model))?;
+            std::fs::write(file, row.artifact + "\n").map_err(Error::file("write", file))
+        }
+        Command::Import { file } => {
+            let text = std::fs::read_to_string(file).map_err(Error::file("read", file))?;
+            let artifact = Artifact::from_json(&text)?;
+            artifact.model(&context.schema)?;
+            let model_id = store.insert_model(&NewModel {
+                task_id: None,
+                artifact: artifact.to_json(),
+            })?;
+            println!("model {model_id} is a challenger: `mlp models promote {model_id}` makes it champion");
+            Ok(())
+        }
+        Command::Log { limit } => log(&*store, *limit),
+    }
+}
+
+/// A model by its number, or the champion.
+pub fn find(store: &dyn Store, model: Option<i64>) -> Result<ModelRow> {
+    match model {
+        Some(id) => Registry::model(store, id)?
+            .ok_or_else(|| Error::run(format!("there is no model `{id}`: see `mlp models list`"))),
+        None => (store.serving_models()?.into_iter())
+            .find(|row| row.status == ModelStatus::Champion)
+            .ok_or_else(|| Error::run("there is no champion yet: `mlp train` makes a model")),
+    }
+}
+
+fn decide(store: &dyn Store, model: i64, kind: DecisionKind, reason: &str) -> Result<()> {
+    let decision = NewDecision {
+        kind,
+        reason: reason.to_owned(),
+        evidence: "{}".to_owned(),
+    };
+    if store.decide(model, &decision)? {
+        Ok(())
+    } else {
+        Err(Error::run(match kind {
+            DecisionKind::Rollback => "there was no champion before this one".to_owned(),
+            _ => format!("there is no model `{model}`: see `mlp models list`"),
+        }))
+    }
+}
+
+/// Microseconds since 1970, to the second, in UTC.
+pub fn time(us: i64) -> String {
+    let seconds = us.div_euclid(1_000_000);
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let date = i32::try_from(days).ok().and_then(mlp_core::Date::from_days);
+    let date = date.map_or_else(|| days.to_string(), |date| date.to_string());
+    format!(
+        "{date} {:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+fn number(x: Option<f64>) -> String {
+    x.map_or("undefined".to_owned(), |x| format!("{x:.4}"))
+}
+
+fn list(store: &dyn Store) -> Result<()> {
+    println!(
+        "{:>6}  {:<10}  {:>7}  {:<20}  {:>9}  {:>9}  {:>11}",
+        "model", "status", "traffic", "made", "test AUC", "log loss", "precision@1"
+    );
+    for row in store.models()? {
+        let test = Artifact::from_json(&row.artifact).map(|a| a.test).unwrap_or_default();
+        println!(
+            "{:>6}  {:<10}  {:>6.0}%  {:<20}  {:>9}  {:>9}  {:>11}",
+            row.model_id,
+            row.status.name(),
+            100.0 * row.use_percentage,
+            time(row.created_us),
+            number(test.auc),
+            number(test.log_loss),
+            number(test.precision_at_1),
+        );
+    }
+    Ok(())
+}
+
+fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
+    let row = find(store, model)?;
+    let artifact = Artifact::from_json(&row.artifact)?;
+    let lineage = &artifact.lineage;
+    println!("model        {} ({})", row.model_id, row.status.name());
+    println!("made         {}", time(row.created_us));
+    println!("traffic      {:.0}%", 100.0 * row.use_percentage);
+    println!("family       {:?}, by {}", artifact.family, lineage.solver);
+    println!("fitted on    {} sessions, {} rows", lineage.sessions, lineage.rows);
+    if let (Some(from), Some(to)) = (lineage.from_us, lineage.to_us) {
+        println!("answered     {} to {}", time(from), time(to));
+    }
+    println!("catalog      version {}", lineage.catalog_version);
+    println!("gradient     {:.1e} per row at the solution", lineage.gradient);
+    println!(
+        "test         AUC {}, log loss {}, precision@1 {}",
+        number(artifact.test.auc),
+        number(artifact.test.log_loss),
+        number(artifact.test.precision_at_1)
+    );
+    println!("weights of the standardised features, the largest first:");
+    let mut weights: Vec<(&String, f64)> =
+        artifact.features.iter().zip(artifact.weights.iter().copied()).collect();
+    weights.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    for (name, weight) in weights.iter().take(15) {
+        println!("  {name:<20} {weight:>+9.4}");
+    }
+    Ok(())
+}
+
+fn log(store: &dyn Store, limit: usize) -> Result<()> {
+    for row in store.decisions(limit)? {
+        println!(
+            "{}  model {}  {}",
+            time(row.created_us),
+            row.model_id,
+            row.decision.reason
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! What the flags, the environment and `.env` say, checked and put together.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use mlp_core::Schema;
+use mlp_http::Secret;
+
+use super::error::{Error, Result};
+
+/// Flags that every command takes; each has an environment variable.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Where the data is: `sqlite:PATH`. Default: `mlp.db` in the data directory
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL")]
+    pub database: Option<String>,
+
+    /// The data directory
+    #[arg(long, env = "MLP_DATA_DIR", global = true, default_value = ".mlp", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// The domain's schema. Default: `config/travel.toml` where it exists, else the one built in
+    #[arg(long, env = "MLP_SCHEMA", global = true, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+}
+
+/// Flags of the commands that serve.
+#[derive(Args, Clone, Debug)]
+pub struct Serving {
+    /// The address to listen on
+    #[arg(long, env = "MLP_BIND", default_value = "127.0.0.1:4789", value_name = "ADDRESS")]
+    pub bind: SocketAddr,
+
+    /// A file with the token that protects content, training and models
+    #[arg(long, env = "MLP_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Path prefixes that need no token, separated by commas. Default: /metrics; the inference
+    /// routes, the description and the health checks never need one
+    #[arg(long, env = "MLP_PUBLIC_ROUTES", value_delimiter = ',', value_name = "PATHS")]
+    pub public_routes: Option<Vec<String>>,
+
+    /// Seconds that requests and tasks under way get to finish when the server stops
+    #[arg(long, env = "MLP_DRAIN_S", default_value_t = 10.0, value_name = "SECONDS")]
+    pub drain: f64,
+}
+
+/// The environment variable that holds the token itself; it is no flag, since other users of the
+/// machine can read a process's arguments.
+pub const TOKEN_VARIABLE: &str = "MLP_TOKEN";
+
+/// Where the data is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+impl Common {
+    /// Where the data is.
+    pub fn database(&self) -> Result<Database> {
+        let Some(url) = self.database.as_deref().filter(|url| !url.is_empty()) else {
+            return match std::env::var("DATABASE_HOST") {
+                Ok(host) if !host.is_empty() => Err(Error::usage(format!(
+                    "DATABASE_HOST is `{host}`, but this version of mlp stores in SQLite only: unset it"
+                ))),
+                _ => Ok(Database::Sqlite(self.data_dir.join("mlp.db"))),
+            };
+        };
+        let scheme = url.split(':').next().unwrap_or_default();
+        match url.strip_prefix("sqlite:") {
+            Some("" | "//") => Err(Error::usage("`sqlite:` needs a path, as in `sqlite:data/mlp.db`")),
+            // `sqlite:///var/x` and `sqlite:/var/x` name the same file.
+            Some(path) => Ok(Database::Sqlite(PathBuf::from(
+                path.strip_prefix("//").unwrap_or(path),
+            ))),
+            None => Err(Error::usage(format!(
+                "database `{scheme}:…` is not known: this version of mlp stores in SQLite, `sqlite:PATH`"
+            ))),
+        }
+    }
+
+    /// The domain.
+    pub fn schema(&self) -> Result<Arc<Schema>> {
+        let shipped = Path::new("config/travel.toml");
+        let path = match &self.schema {
+            Some(path) => Some(path.as_path()),
+            None if shipped.exists() => Some(shipped),
+            None => None,
+        };
+        let (name, text) = match path {
+            None => ("travel.toml".to_owned(), TRAVEL.to_owned()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+                (path.display().to_string(), text)
+            }
+        };
+        Ok(Arc::new(Schema::parse(&name, &text)?))
+    }
+}
+
+/// `config/travel.toml`, for a program that was installed without it.
+pub const TRAVEL: &str = include_str!("../../../config/travel.toml");
+
+impl Serving {
+    /// The token, from the file or the environment; without the line's end.
+    pub fn token(&self) -> Result<Option<String>> {
+        let text = match &self.token_file {
+            Some(path) => std::fs::read_to_string(path).map_err(Error::file("read", path))?,
+            None => match std::env::var(TOKEN_VARIABLE) {
+                Ok(text) if !text.is_empty() => text,
+                _ => return Ok(None),
+            },
+        };
+        // Checked here, so that a wrong one stops every command alike.
+        Secret::new(&text).map_err(Error::usage_from)?;
+        Ok(Some(text.trim().to_owned()))
+    }
+
+    /// How long a stop may take.
+    pub fn drain(&self) -> Result<std::time::Duration> {
+        match self.drain {
+            seconds if (0.0..=3600.0).contains(&seconds) => {
+                Ok(std::time::Duration::from_secs_f64(seconds))
+            }
+            seconds => Err(Error::usage(format!(
+                "drain is `{seconds}` seconds, must be from 0 to 3600"
+            ))),
+        }
+    }
+}

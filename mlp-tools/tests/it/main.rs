@@ -1,0 +1,8 @@
+//! Integration tests of the tools.
+#![allow(clippy::unwrap_used)]
+
+mod crash;
+mod faulty;
+mod process;
+mod traffic;
+mod words;

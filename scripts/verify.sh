@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The full counts: what is too long, or too dependent on a quiet machine, for scripts/test.sh.
+# Runs every check, whatever the others say, and ends with a line for each.
+#
+#   scripts/verify.sh               every check
+#   scripts/verify.sh NAME...       those whose name contains a NAME
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+make_scratch
+wanted=("$@")
+results=()
+failed=0
+
+is_wanted() {
+    local part
+    ((${#wanted[@]})) || return 0
+    for part in "${wanted[@]}"; do
+        [[ $1 != *"$part"* ]] || return 0
+    done
+    return 1
+}
+
+# check NAME COMMAND...: runs it and goes on. Not within a condition, which would turn off `set -e`
+# in COMMAND.
+check() {
+    local name=$1 start=$SECONDS status
+    shift
+    is_wanted "$name" || return 0
+    say "==> $name"
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    status=$?
+    set -e
+    ((status != 130)) || exit 130
+    if ((status == 0)); then
+        results+=("PASS  $name, $((SECONDS - start)) s")
+    else
+        results+=("FAIL  $name, $((SECONDS - start)) s")
+        failed=1
+    fi
+}
+
+mlp() {
+    cargo run --release --locked -q -p mlp-tools --bin mlp -- "$@"
+}
+
+# number FILE KEY: KEY's first number in a JSON file with a line for each number.
+number() {
+    local found
+    found=$(sed -nE "s/^ *\"$2\": *(-?[0-9][0-9.eE+-]*),?\$/\1/p" "$1" | sed -n 1p)
+    [[ -n $found ]] || die "$1 has no number \`$2\`"
+    printf '%s' "$found"
+}
+
+# at_least NAME VALUE LIMIT
+at_least() {
+    say "    $1 = $2, at least $3 is wanted"
+    awk -v value="$2" -v limit="$3" 'BEGIN { exit !(value >= limit) }' || die "$1 is too low"
+}
+
+crashes() {
+    MLP_CRASHES=20 cargo test --locked -p mlp-tools --test it -- --nocapture crash::
+}
+
+quality() {
+    local file=$scratch/evaluate.json model=$scratch/model.json
+    mlp evaluate --simulated --json "$file"
+    sed -n '/"model": {/,/}/p' "$file" >"$model"
+    at_least "ROC AUC" "$(number "$model" auc)" 0.885
+    at_least "precision@1" "$(number "$model" precision_at_1)" 0.56
+}
+
+benchmarks() {
+    local missed
+    scripts/bench.sh --json "$scratch/bench.json"
+    missed=$(grep -c '"met": false' "$scratch/bench.json" || true)
+    ((missed == 0)) || die "$missed goals are missed: see the table"
+}
+
+# demo SEED
+demo() {
+    local file=$scratch/demo-$1.json
+    mlp demo --exit --seed "$1" --data-dir "$scratch/demo" --bind 127.0.0.1:0 --json "$file"
+    (($(number "$file" sessions) > 0)) || die "no sessions"
+    (($(number "$file" errors) == 0)) || die "there were errors"
+    (($(number "$file" lost) == 0)) || die "sessions were lost"
+}
+
+prepare
+check "crashes" crashes
+check "quality" quality
+for seed in 1 2 3; do
+    check "demo $seed" demo "$seed"
+done
+check "benchmarks" benchmarks
+
+((${#results[@]})) || die "no check has such a name"
+printf '%s\n' "${results[@]}"
+exit "$failed"
