@@ -1,6 +1,7 @@
 //! Integration tests of the tools.
 #![allow(clippy::unwrap_used)]
 
+mod cli;
 mod crash;
 mod faulty;
 mod process;
