@@ -152,4 +152,64 @@ mod tests {
             assert_eq!(assign(&id, &[]), None);
         }
     }
+
+    #[test]
+    fn every_order_and_every_position_is_as_likely() {
+        // Chi-squared at p = 1e-4: scipy.stats.chi2.isf(1e-4, 5) and (1e-4, 99).
+        for (n, k, limit) in [(3, 3, 25.74), (100, 10, 160.06)] {
+            let mut counts = std::collections::BTreeMap::new();
+            let mut drawn = 0.0;
+            let mut order = Vec::new();
+            for id in ids(6_000) {
+                permutation(&id, n, k, &mut order);
+                let outcomes = if n == 3 {
+                    vec![order.clone()]
+                } else {
+                    order.iter().map(|p| vec![*p]).collect()
+                };
+                for outcome in outcomes {
+                    *counts.entry(outcome).or_insert(0.0) += 1.0;
+                    drawn += 1.0;
+                }
+            }
+            let cells = if n == 3 { 6 } else { 100 };
+            assert_eq!(counts.len(), cells);
+            let expected = drawn / cells as f64;
+            let statistic: f64 = counts
+                .values()
+                .map(|c: &f64| (c - expected).powi(2) / expected)
+                .sum();
+            assert!(statistic < limit, "{statistic} for {k} of {n}");
+        }
+    }
+
+    /// Processes of different versions work on one store: these may not change.
+    #[test]
+    fn a_session_s_lot_is_fixed() {
+        let id: SessionId = std::array::from_fn(|i| i as u8);
+        let lots = ["explore", "half", "assign"].map(|salt| unit(&id, salt));
+        // hashlib.sha256(bytes(range(16)) + salt): the first eight bytes, little-endian, of 2**64.
+        let sha256 = [
+            0.109_477_924_845_266_86,
+            0.333_773_325_650_131_3,
+            0.938_608_491_751_253_4,
+        ];
+        assert_eq!(lots, sha256);
+        assert_eq!(half(&id), Half::Training);
+        let mut order = Vec::new();
+        permutation(&id, 210, 5, &mut order);
+        assert_eq!(order, [25, 80, 41, 136, 98]);
+        permutation(&id, 5, 5, &mut order);
+        assert_eq!(order, [0, 2, 1, 4, 3]);
+    }
+
+    #[test]
+    fn shares_of_none_and_all() {
+        for id in ids(1000) {
+            assert!(!explored(&id, 0.0) && explored(&id, 1.0));
+            assert_eq!(assign(&id, &[1.0]), Some(0));
+            // Shares that do not quite sum to 1 leave no session without a model.
+            assert!(assign(&id, &[0.3, 0.3, 0.3999999]).is_some());
+        }
+    }
 }

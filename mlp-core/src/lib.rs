@@ -1,13 +1,4 @@
-//! The pure part of mlp: values in, values out.
-//!
-//! A [`Schema`] says what a user and an item are and which features are made of them; the rest of
-//! the crate validates requests against it ([`Entity::row_from_json`]), fits models
-//! ([`fit_logistic`]), ranks items ([`Ranker`]), judges ([`metrics`], [`gate`]) and decides who is
-//! explored ([`explore`]).
-//!
-//! What it leaves out: files, networks, clocks, environment variables, threads and ambient
-//! randomness. The callers bring these.
-
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 pub mod explore;

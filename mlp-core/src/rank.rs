@@ -92,6 +92,10 @@ impl Ranker {
 
     /// The best `k` items for a user by descending score (ties by ascending id), into `out`.
     /// `user` has shape `(n_user_columns,)`.
+    ///
+    /// # Panics
+    ///
+    /// Where `user` is shorter than that.
     pub fn top(&self, user: &[f64], k: usize, scratch: &mut Scratch, out: &mut Vec<Ranked>) {
         out.clear();
         let Scratch { compiled, kept } = scratch;
@@ -101,7 +105,7 @@ impl Ranker {
         }
         self.plan.compile(user, &self.gate_values, compiled);
         let mut scores = [0.0_f32; BLOCK];
-        let room = 2 * k.max(BLOCK / 2);
+        let room = k.max(BLOCK / 2).saturating_mul(2);
         let mut bound = None;
         for start in (0..self.len()).step_by(BLOCK) {
             let scores = &mut scores[..BLOCK.min(self.len() - start)];
@@ -128,7 +132,7 @@ impl Ranker {
     ///
     /// # Panics
     ///
-    /// Where a position is not under [`Ranker::len`].
+    /// Where a position is not under [`Ranker::len`], or `user` is shorter than that.
     pub fn scores(
         &self,
         user: &[f64],

@@ -133,8 +133,7 @@ impl Plan {
 
     /// The values of one item that terms compare, shape `(n_gates,)`.
     pub fn gates<'a>(&'a self, item: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
-        // −0 and 0 are one value.
-        self.gates.iter().map(|e| e.value(&[], item) + 0.0)
+        self.gates.iter().map(|e| e.exact(&[], item))
     }
 
     /// What is left for this user; `user` has shape `(n_user_columns,)`, `gates` shape `(n_gates,)`.
@@ -188,8 +187,8 @@ fn push_steps(
     user: &[f64],
     terms: &mut Vec<CompiledTerm>,
 ) -> f64 {
-    let slope = gate.slope.value(user, &[]);
-    let offset = gate.offset.value(user, &[]);
+    let slope = gate.slope.exact(user, &[]);
+    let offset = gate.offset.exact(user, &[]);
     // Monotone in x, and over 0 just where slope · x is over −offset: rounding keeps signs.
     let count = |holds: fn(f64) -> bool| values.partition_point(|x| holds(slope * x + offset));
     // The gate is open for the ranks from..to.

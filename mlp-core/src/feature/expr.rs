@@ -37,6 +37,13 @@ impl Expr {
         finite(self.raw(user, item))
     }
 
+    /// The value without a limit, for comparisons; 0 for what is no number.
+    pub fn exact(&self, user: &[f64], item: &[f64]) -> f64 {
+        let x = self.raw(user, item);
+        // −0 and 0 are one value.
+        if x.is_nan() { 0.0 } else { x + 0.0 }
+    }
+
     fn raw(&self, user: &[f64], item: &[f64]) -> f64 {
         let truth = |b: bool| f64::from(u8::from(b));
         match self {

@@ -21,7 +21,16 @@ pub(super) struct Source<'a> {
     pub text: &'a str,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The key of the line `key = …` that `offset` is in.
+    pub fn key(&self, offset: usize) -> Option<&'a str> {
+        let start = self.text.get(..offset)?.rfind('\n').map_or(0, |n| n + 1);
+        let (key, _) = self.text[start..].lines().next()?.split_once('=')?;
+        let key = key.trim();
+        let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        (!key.is_empty() && key.chars().all(bare)).then_some(key)
+    }
+
     pub fn error(
         &self,
         offset: usize,

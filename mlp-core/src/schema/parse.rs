@@ -21,8 +21,15 @@ const MAX_FIELDS: usize = 400;
 pub(super) fn schema(file: &str, text: &str) -> Result<Schema, SchemaError> {
     let source = Source { file, text };
     let raw: RawSchema = toml::from_str(text).map_err(|e| {
-        let offset = e.span().map_or(0, |s| s.start);
-        source.error(offset, None, e.message().trim_end_matches('.'))
+        // The parser gives the fault that it met first, which may be the second of the file: an
+        // unclosed text spoils the next line.
+        let (_, all) = toml::de::DeTable::parse_recoverable(text);
+        let start = |e: &toml::de::Error| e.span().map_or(0, |s| s.start);
+        let e = all.into_iter().min_by_key(start).unwrap_or(e);
+        let message = e.message().trim_end_matches('.');
+        let missing = message.starts_with("missing field");
+        let key = source.key(start(&e)).filter(|_| !missing);
+        source.error(start(&e), key, message)
     })?;
     let max_shown = max_shown(&source, raw.max_shown.as_ref())?;
     identifier(&source, &raw.name)?;

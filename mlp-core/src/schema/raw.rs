@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Visitor};
 use toml::Spanned;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawSchema {
     pub name: Spanned<String>,
     pub max_shown: Option<Spanned<i64>>,
@@ -18,7 +18,7 @@ pub(super) struct RawSchema {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawEntity {
     pub name: Spanned<String>,
     pub table: Spanned<String>,
@@ -28,7 +28,7 @@ pub(super) struct RawEntity {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawField {
     pub name: Spanned<String>,
     #[serde(rename = "type")]
@@ -43,7 +43,7 @@ pub(super) struct RawField {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawFeature {
     pub name: Spanned<String>,
     pub op: Spanned<String>,

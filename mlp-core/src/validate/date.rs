@@ -95,6 +95,9 @@ struct Moment {
 }
 
 fn moment(text: &str) -> Result<Moment, &'static str> {
+    if text.len() < "2026-01-15".len() {
+        return Err(TOO_SHORT);
+    }
     let mut rest = Rest(text.as_bytes());
     let year = rest.number(4, "invalid character in year")?;
     rest.separator(b"-", "invalid date separator, expected `-`")?;

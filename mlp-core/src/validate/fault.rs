@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     kind: &'static str,
-    location: Vec<Json>,
+    place: Vec<Json>,
     message: String,
     input: Option<Json>,
     context: Option<Json>,
@@ -18,10 +18,10 @@ pub struct Fault {
 
 impl Fault {
     /// A fault of the given kind at a place such as `["body", "patience"]`.
-    pub fn new(kind: &'static str, location: Vec<Json>, message: impl Into<String>) -> Self {
+    pub fn new(kind: &'static str, place: Vec<Json>, message: impl Into<String>) -> Self {
         Self {
             kind,
-            location,
+            place,
             message: message.into(),
             input: None,
             context: None,
@@ -61,7 +61,7 @@ impl Fault {
     }
 
     pub(super) fn under(mut self, index: usize) -> Self {
-        self.location.push(json!(index));
+        self.place.push(json!(index));
         self
     }
 
@@ -97,7 +97,7 @@ impl Serialize for Fault {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.kind)?;
-        map.serialize_entry("loc", &self.location)?;
+        map.serialize_entry("loc", &self.place)?;
         map.serialize_entry("msg", &self.message)?;
         if let Some(input) = &self.input {
             map.serialize_entry("input", input)?;

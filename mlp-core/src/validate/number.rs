@@ -84,7 +84,8 @@ fn int_from_float(f: f64) -> Result<Whole, Wrong> {
             "Input should be a valid integer, got a number with a fractional part",
         );
     }
-    if (-TWO_POW_63..TWO_POW_63).contains(&f) {
+    // −2⁶³ itself is read as an integer: as a float it may stand for less.
+    if f.abs() < TWO_POW_63 {
         Ok(Whole::Fits(f as i64))
     } else {
         Ok(Whole::Huge(f))

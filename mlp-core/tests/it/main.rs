@@ -1,4 +1,10 @@
 //! Integration tests of `mlp-core`, one binary.
 
+mod features;
+mod fit;
+mod gate;
 mod metrics;
-mod probe;
+mod ranker;
+mod schema;
+mod support;
+mod validation;
