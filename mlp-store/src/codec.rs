@@ -163,7 +163,10 @@ mod tests {
     #[test]
     fn a_list_of_a_hundred_takes_about_six_bytes_an_item() {
         let list: Vec<Ranked> = (0..100)
-            .map(|item_id| Ranked { item_id, score: 0.5 })
+            .map(|item_id| Ranked {
+                item_id,
+                score: 0.5,
+            })
             .collect();
         assert!(ranked_to_bytes(&list).len() <= 601);
     }

@@ -60,7 +60,9 @@ impl Signals {
 
     /// These became final.
     pub fn settled(&self, tasks: impl IntoIterator<Item = (TaskId, TaskStatus)>) {
-        let events = tasks.into_iter().map(|(id, status)| Event::Settled(id, status));
+        let events = tasks
+            .into_iter()
+            .map(|(id, status)| Event::Settled(id, status));
         if self.lock().extend(events) {
             self.settled.notify_all();
         }

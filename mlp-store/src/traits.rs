@@ -53,7 +53,8 @@ pub trait Queue: Send + Sync {
     /// timeout.
     fn wait_for_work(&self, seen: u64, timeout: Duration) -> u64;
 
-    /// Blocks until tasks became final after `cursor` (0 at first), or `timeout`.
+    /// Blocks until tasks became final after `cursor` (0 at first), or `timeout`. What
+    /// [`SessionOp::Rank`] settles is not told: its reply says so.
     fn wait_for_settled(&self, cursor: u64, timeout: Duration) -> SettledFeed;
 }
 
@@ -141,7 +142,7 @@ pub trait Registry: Send + Sync {
     /// A setting's JSON text.
     fn setting(&self, name: &str) -> Result<Option<String>>;
 
-    /// Changes a setting, which raises the registry's version.
+    /// Changes a setting, which raises the registry's version unless it was so before.
     fn set_setting(&self, name: &str, value: &str) -> Result<()>;
 }
 

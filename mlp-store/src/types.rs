@@ -196,8 +196,9 @@ pub enum SessionOp {
         /// How many to show, at least 1.
         limit: usize,
     },
-    /// Keeps the user's choice; the last one stands. Answers [`SessionReply::Selected`],
-    /// `NotFound` (no such task), `NotRanked`, `NotFinished` or `Failed`.
+    /// Keeps the user's choice, with what had been shown by then; the last one stands. Answers
+    /// [`SessionReply::Selected`], `NotFound` (no such task), `NotRanked`, `NotFinished` or
+    /// `Failed`.
     Select {
         /// The inference's task.
         task_id: TaskId,
@@ -219,7 +220,7 @@ pub enum SessionReply {
         /// How far it is.
         status: TaskStatus,
     },
-    /// Too many tasks wait already.
+    /// Too many inferences are not final yet.
     Full {
         /// How many.
         pending: u64,
@@ -497,7 +498,8 @@ pub struct SessionQuery {
 }
 
 /// A session with an answer, to learn from or to judge by. Sessions without an answer are censored
-/// and never appear; neither does one whose choice was ranked but not shown.
+/// and never appear; neither does one whose choice had been ranked but not shown when it was made,
+/// or "none of these" where nothing had been shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggedSession {
     /// The inference's number.
@@ -508,7 +510,7 @@ pub struct LoggedSession {
     pub model_id: Option<i64>,
     /// The catalog version that was ranked.
     pub catalog_version: i64,
-    /// The items that were shown, in the stored order.
+    /// The items that had been shown when the answer was given, in the stored order.
     pub shown: Vec<Ranked>,
     /// The position of the choice among `shown`; `None` for "none of these".
     pub picked: Option<usize>,
@@ -597,11 +599,12 @@ pub struct ModelRow {
 pub enum DecisionKind {
     /// It becomes the champion; the champion before it retires.
     Promote,
-    /// It goes: the champion before it comes back.
+    /// The champion goes, and leaves the line of champions: the one that it replaced comes back, so
+    /// that a second rollback goes further back.
     Rollback,
-    /// It is found worse.
+    /// It is found worse; the champion cannot be.
     Reject,
-    /// It waits for a verdict.
+    /// It waits for a verdict; the champion cannot.
     Wait,
 }
 

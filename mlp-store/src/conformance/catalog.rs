@@ -97,7 +97,9 @@ pub(super) fn an_unchanged_item_is_no_new_version(bench: &Bench) {
     change(&open, &[put(5, &same), put(6, &same)]);
     let again = ok(open.store.change_items(&[put(5, &same), put(6, &same)]));
     assert_eq!(again, (1, vec![5, 6]));
-    let one = ok(open.store.change_items(&[put(5, &same), put(6, &row(bench, 2))]));
+    let one = ok(open
+        .store
+        .change_items(&[put(5, &same), put(6, &row(bench, 2))]));
     assert_eq!(one, (2, vec![5, 6]));
     assert_eq!(ok(open.store.item_versions()).len(), 3);
     assert_eq!(ok(open.store.change_items(&[])), (2, vec![]));
@@ -214,8 +216,9 @@ pub(super) fn a_large_catalog_is_one_version(bench: &Bench) {
     let (version, items) = ok(open.store.catalog());
     assert_eq!((version, items.len()), (1, 3000));
     assert!(items.is_sorted_by(|a, b| a.item_id < b.item_id));
-    let same = new.iter().zip(&items).all(
-        |(change, item)| matches!(change, ItemChange::Put { row, .. } if *row == item.row),
-    );
+    let same = new
+        .iter()
+        .zip(&items)
+        .all(|(change, item)| matches!(change, ItemChange::Put { row, .. } if *row == item.row));
     assert!(same);
 }

@@ -1,7 +1,7 @@
 //! Many threads, and many handles, on one store.
 
-use super::bench::{Bench, LEASE, Opened, ok, ranking};
 use super::Limits;
+use super::bench::{Bench, LEASE, Opened, ok, ranking};
 use crate::types::{
     ClaimOptions, ItemChange, Outcome, SessionOp, SessionReply, Settled, Settlement, TaskId,
     TaskKind, TaskStatus,
@@ -16,9 +16,7 @@ const THREADS: usize = 8;
 fn threads<T: Send>(work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let work = &work;
-        let running: Vec<_> = (0..THREADS)
-            .map(|i| scope.spawn(move || work(i)))
-            .collect();
+        let running: Vec<_> = (0..THREADS).map(|i| scope.spawn(move || work(i))).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, T>| match thread.join() {
             Ok(value) => value,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -38,7 +36,9 @@ fn claim_long(open: &Opened<'_>, max: usize) -> Vec<crate::types::Lease> {
 
 pub(super) fn each_task_is_claimed_once(bench: &Bench) {
     let open = bench.open();
-    let ops: Vec<_> = (0..400).map(|_| SessionOp::Start(bench.request())).collect();
+    let ops: Vec<_> = (0..400)
+        .map(|_| SessionOp::Start(bench.request()))
+        .collect();
     ok(open.store.apply(&ops));
     let claimed: Vec<TaskId> = threads(|i| {
         let mut ids = Vec::new();
@@ -57,7 +57,9 @@ pub(super) fn each_task_is_claimed_once(bench: &Bench) {
 
 pub(super) fn each_task_is_claimed_once_by_many_handles(bench: &Bench) {
     let open = bench.open();
-    let ops: Vec<_> = (0..200).map(|_| SessionOp::Start(bench.request())).collect();
+    let ops: Vec<_> = (0..200)
+        .map(|_| SessionOp::Start(bench.request()))
+        .collect();
     ok(open.store.apply(&ops));
     let handles: Vec<_> = (0..THREADS).map(|_| bench.open()).collect();
     let claimed: Vec<TaskId> = threads(|i| {
@@ -198,11 +200,7 @@ pub(super) fn sessions_end_once_whoever_dies(bench: &Bench) {
     assert_eq!((depth.waiting, depth.started), (0, 0));
 }
 
-fn settle_all(
-    open: &Opened<'_>,
-    leases: &[crate::types::Lease],
-    done: &Mutex<HashSet<TaskId>>,
-) {
+fn settle_all(open: &Opened<'_>, leases: &[crate::types::Lease], done: &Mutex<HashSet<TaskId>>) {
     let settlements: Vec<_> = leases
         .iter()
         .map(|lease| Settlement {

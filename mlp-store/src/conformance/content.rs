@@ -17,7 +17,9 @@ fn extreme_rows(entity: &Entity) -> Vec<Row> {
                 FieldType::Float => {
                     Value::Float([0.0, f64::MIN, f64::MAX, 5e-324, 0.1 + 0.2][turn])
                 }
-                FieldType::Text => Value::Text(["", "x", "NULL", " a ", long.as_str()][turn].into()),
+                FieldType::Text => {
+                    Value::Text(["", "x", "NULL", " a ", long.as_str()][turn].into())
+                }
                 FieldType::Date => {
                     let days = [0, -719_528, 2_932_896, -1, -4_000_000][turn];
                     Date::from_days(days).map_or(Value::Null, Value::Date)
@@ -47,7 +49,10 @@ pub(super) fn values_of_every_type_come_back(bench: &Bench) {
     let ops: Vec<_> = users.iter().map(|u| start(bench, u.clone())).collect();
     ok(open.store.apply(&ops));
     let kept = ok(open.store.users_page(0, 100));
-    assert_eq!(kept.iter().map(|u| &u.row).collect::<Vec<_>>(), users.iter().collect::<Vec<_>>());
+    assert_eq!(
+        kept.iter().map(|u| &u.row).collect::<Vec<_>>(),
+        users.iter().collect::<Vec<_>>()
+    );
     let items = extreme_rows(&bench.schema.item);
     let puts = items.iter().map(|row| ItemChange::Put {
         item_id: None,
@@ -55,7 +60,10 @@ pub(super) fn values_of_every_type_come_back(bench: &Bench) {
     });
     ok(open.store.change_items(&puts.collect::<Vec<_>>()));
     let (_, kept) = ok(open.store.catalog());
-    assert_eq!(kept.iter().map(|i| &i.row).collect::<Vec<_>>(), items.iter().collect::<Vec<_>>());
+    assert_eq!(
+        kept.iter().map(|i| &i.row).collect::<Vec<_>>(),
+        items.iter().collect::<Vec<_>>()
+    );
 }
 
 pub(super) fn sample_rows_come_back(bench: &Bench) {
@@ -79,7 +87,10 @@ pub(super) fn values_of_another_type_are_refused(bench: &Bench) {
             FieldType::Text => Value::Int(1),
             _ => Value::Text("1".into()),
         };
-        assert!(open.store.apply(&[start(bench, bad)]).is_err(), "{position}");
+        assert!(
+            open.store.apply(&[start(bench, bad)]).is_err(),
+            "{position}"
+        );
     }
     let mut bad = good.clone();
     for (value, column) in bad.0.iter_mut().zip(&bench.schema.user.columns) {
@@ -87,7 +98,10 @@ pub(super) fn values_of_another_type_are_refused(bench: &Bench) {
             *value = Value::Level(levels.len() as u16);
         }
     }
-    assert_eq!(open.store.apply(&[start(bench, bad.clone())]).is_err(), bad != good);
+    assert_eq!(
+        open.store.apply(&[start(bench, bad.clone())]).is_err(),
+        bad != good
+    );
 }
 
 pub(super) fn a_user_has_a_number_and_a_time(bench: &Bench) {
@@ -126,7 +140,9 @@ pub(super) fn counts_count(bench: &Bench) {
     let open = bench.open();
     let counts = ok(open.store.counts());
     assert_eq!((counts.items, counts.users), (0, 0));
-    ok(open.store.change_items(&[bench.new_item(), bench.new_item()]));
+    ok(open
+        .store
+        .change_items(&[bench.new_item(), bench.new_item()]));
     open.start();
     open.finished_beside(ranking(2));
     let counts = ok(open.store.counts());
@@ -153,9 +169,15 @@ pub(super) fn erasing_takes_the_texts_and_leaves_the_numbers(bench: &Bench) {
         }
         assert_eq!(erased.created_us, users[0].created_us);
     }
-    assert_eq!(ok(open.store.user(users[1].user_id)).as_ref(), Some(&users[1]));
+    assert_eq!(
+        ok(open.store.user(users[1].user_id)).as_ref(),
+        Some(&users[1])
+    );
     assert_eq!(open.results(task).len(), 5);
-    assert_eq!(open.logged(false, mlp_core::explore::Half::Training).len(), 1);
+    assert_eq!(
+        open.logged(false, mlp_core::explore::Half::Training).len(),
+        1
+    );
     assert_eq!(open.status(other), crate::types::TaskStatus::Pending);
 }
 

@@ -56,7 +56,9 @@ pub(super) fn keys_outlive_a_restart(bench: &Bench) {
 
 pub(super) fn catalog_and_registry_outlive_a_restart(bench: &Bench) {
     let open = bench.open();
-    ok(open.store.change_items(&[bench.new_item(), bench.new_item()]));
+    ok(open
+        .store
+        .change_items(&[bench.new_item(), bench.new_item()]));
     let id = ok(open.store.insert_model(&model("m")));
     ok(open.store.decide(id, &decision(DecisionKind::Promote)));
     ok(open.store.set_setting("exploration", "1"));

@@ -217,5 +217,8 @@ pub(super) fn many_sessions_are_imported_at_once(bench: &Bench) {
     let logged = open.logged(true, Half::Training);
     assert_eq!(logged.len(), 1000);
     let same = sessions.iter().rev().zip(&logged);
-    assert!(same.into_iter().all(|(a, b)| a.user == b.user && a.picked == b.picked));
+    assert!(
+        same.into_iter()
+            .all(|(a, b)| a.user == b.user && a.picked == b.picked)
+    );
 }

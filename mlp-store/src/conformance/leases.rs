@@ -223,14 +223,20 @@ pub(super) fn retries_end_at_the_limit_with_the_reason(bench: &Bench) {
         assert_eq!(settled, Settled::Now(status, None));
     }
     assert_eq!(open.status(id), TaskStatus::Failure);
-    assert!(open.error(id).is_some_and(|e| e.contains("the model was away")));
+    assert!(
+        open.error(id)
+            .is_some_and(|e| e.contains("the model was away"))
+    );
     assert!(open.claim(10).is_empty());
 }
 
 pub(super) fn a_failure_keeps_its_reason(bench: &Bench) {
     let open = bench.open();
     let id = open.start();
-    let settled = open.settle(&open.claim_one(), error("no model of that name — ça va pas"));
+    let settled = open.settle(
+        &open.claim_one(),
+        error("no model of that name — ça va pas"),
+    );
     assert_eq!(settled, Settled::Now(TaskStatus::Failure, None));
     let error = open.error(id);
     assert_eq!(error.as_deref(), Some("no model of that name — ça va pas"));

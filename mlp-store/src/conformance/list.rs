@@ -3,7 +3,7 @@
 
 use super::Case;
 use super::{
-    catalog, concurrency, content, durability, leases, learning, queue, registry, requests,
+    catalog, concurrency, content, durability, learning, leases, queue, registry, requests,
     results, retention, signals,
 };
 

@@ -96,7 +96,10 @@ pub(super) fn training_leases_are_fenced_too(bench: &Bench) {
         panic!("it is settled");
     };
     let kept = ok(open.store.model(model_id)).expect("the model is kept");
-    assert_eq!((kept.task_id, kept.status), (Some(id), ModelStatus::Champion));
+    assert_eq!(
+        (kept.task_id, kept.status),
+        (Some(id), ModelStatus::Champion)
+    );
     assert_eq!(ok(open.store.decisions(10)).len(), 1);
     assert_eq!(open.settle(&second, trained("again")), Settled::Stale);
     assert_eq!(ok(open.store.models()).len(), 1);
@@ -129,7 +132,10 @@ pub(super) fn trainings_retry_and_fail_like_inferences(bench: &Bench) {
         open.settle(&lease, Outcome::Retry { error, after });
     }
     assert_eq!(open.status(id), TaskStatus::Failure);
-    assert!(open.error(id).is_some_and(|e| e.contains("too few answers")));
+    assert!(
+        open.error(id)
+            .is_some_and(|e| e.contains("too few answers"))
+    );
 }
 
 pub(super) fn a_training_that_expires_for_good_makes_room(bench: &Bench) {

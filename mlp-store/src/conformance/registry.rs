@@ -44,7 +44,10 @@ pub(super) fn a_new_model_is_a_challenger(bench: &Bench) {
     let id = ok(open.store.insert_model(&new));
     let kept = ok(open.store.model(id)).expect("it is kept");
     assert_eq!((kept.model_id, kept.task_id), (id, new.task_id));
-    assert_eq!((kept.status, kept.use_percentage), (ModelStatus::Challenger, 0.0));
+    assert_eq!(
+        (kept.status, kept.use_percentage),
+        (ModelStatus::Challenger, 0.0)
+    );
     assert_eq!(kept.artifact, new.artifact);
     assert!(kept.created_us > 0);
     assert_eq!(champion(&open), None);
@@ -170,8 +173,18 @@ pub(super) fn decisions_keep_reason_and_evidence(bench: &Bench) {
     }
     let decisions = ok(open.store.decisions(10));
     let kept: Vec<_> = decisions.iter().map(|d| d.decision.clone()).collect();
-    assert_eq!(kept, [decision(DecisionKind::Promote), decision(DecisionKind::Wait)]);
-    assert!(decisions.iter().all(|d| d.model_id == a && d.created_us > 0));
+    assert_eq!(
+        kept,
+        [
+            decision(DecisionKind::Promote),
+            decision(DecisionKind::Wait)
+        ]
+    );
+    assert!(
+        decisions
+            .iter()
+            .all(|d| d.model_id == a && d.created_us > 0)
+    );
     assert_eq!(ok(open.store.decisions(1)), decisions[..1]);
     assert!(ok(open.store.decisions(0)).is_empty());
 }
@@ -203,7 +216,10 @@ pub(super) fn settings_are_kept_by_name(bench: &Bench) {
     ok(open.store.set_setting("exploration", "0.05"));
     ok(open.store.set_setting("Exploration", r#"{"é":[1]}"#));
     ok(open.store.set_setting("exploration", "0.2"));
-    assert_eq!(ok(open.store.setting("exploration")).as_deref(), Some("0.2"));
+    assert_eq!(
+        ok(open.store.setting("exploration")).as_deref(),
+        Some("0.2")
+    );
     let other = ok(open.store.setting("Exploration"));
     assert_eq!(other.as_deref(), Some(r#"{"é":[1]}"#));
 }

@@ -3,7 +3,7 @@
 use super::bench::{Bench, explored, ok, ranking};
 use super::{Limits, sample_row};
 use crate::types::{
-    Idempotency, NewSession, NONE_OF_THESE, Outcome, SessionOp, SessionReply, Settled, TaskId,
+    Idempotency, NONE_OF_THESE, NewSession, Outcome, SessionOp, SessionReply, Settled, TaskId,
     TaskKind, TaskStatus, Work,
 };
 use mlp_core::explore::Half;
@@ -25,7 +25,9 @@ fn started(task_id: TaskId, status: TaskStatus) -> SessionReply {
 pub(super) fn a_start_makes_a_pending_task(bench: &Bench) {
     let open = bench.open();
     let id = open.start();
-    let view = ok(open.store.statuses(&[id])).remove(0).expect("it is known");
+    let view = ok(open.store.statuses(&[id]))
+        .remove(0)
+        .expect("it is known");
     assert_eq!((view.task_id, view.kind), (id, TaskKind::Inference));
     assert_eq!((view.status, view.attempts), (TaskStatus::Pending, 0));
     assert_eq!(view.error, None);
@@ -35,7 +37,10 @@ pub(super) fn unknown_tasks_have_no_status(bench: &Bench) {
     let open = bench.open();
     let (a, unknown, b) = (open.start(), TaskId::new_v7(), open.start());
     let views = ok(open.store.statuses(&[b, unknown, a, a]));
-    let ids: Vec<_> = views.iter().map(|v| v.as_ref().map(|v| v.task_id)).collect();
+    let ids: Vec<_> = views
+        .iter()
+        .map(|v| v.as_ref().map(|v| v.task_id))
+        .collect();
     assert_eq!(ids, [Some(b), None, Some(a), Some(a)]);
     assert!(ok(open.store.statuses(&[])).is_empty());
 }
@@ -95,7 +100,11 @@ pub(super) fn keys_are_told_apart_by_every_byte(bench: &Bench) {
 
 pub(super) fn a_key_repeated_in_one_batch_makes_one_task(bench: &Bench) {
     let open = bench.open();
-    let (a, b, c) = (keyed(bench, "k", 1), keyed(bench, "k", 1), keyed(bench, "k", 2));
+    let (a, b, c) = (
+        keyed(bench, "k", 1),
+        keyed(bench, "k", 1),
+        keyed(bench, "k", 2),
+    );
     let id = a.task_id;
     let ops = [a, b, c].map(SessionOp::Start);
     let replies = ok(open.store.apply(&ops));
@@ -280,7 +289,9 @@ pub(super) fn an_invalid_row_fails_its_whole_batch(bench: &Bench) {
     let id = good.task_id;
     let mut bad = bench.request();
     bad.user.0.pop();
-    let failed = open.store.apply(&[SessionOp::Start(good), SessionOp::Start(bad)]);
+    let failed = open
+        .store
+        .apply(&[SessionOp::Start(good), SessionOp::Start(bad)]);
     assert!(failed.is_err());
     assert_eq!(ok(open.store.statuses(&[id])), [None]);
     assert_eq!(ok(open.store.counts()).users, 0);
@@ -305,5 +316,8 @@ pub(super) fn users_are_numbered_in_order(bench: &Bench) {
         assert!(matches!(op, SessionOp::Start(session) if session.user == kept.row));
     }
     assert!(page.is_sorted_by(|a, b| a.user_id < b.user_id));
-    assert_ne!(sample_row(&bench.schema.user, 1), sample_row(&bench.schema.user, 2));
+    assert_ne!(
+        sample_row(&bench.schema.user, 1),
+        sample_row(&bench.schema.user, 2)
+    );
 }

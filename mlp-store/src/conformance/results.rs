@@ -153,7 +153,11 @@ pub(super) fn a_repeated_choice_answers_the_same(bench: &Bench) {
     let row = open.select(id, 3).expect("an item is chosen");
     assert_eq!(open.results(id), first);
     assert!(first.contains(&row));
-    assert_eq!(open.logged(true, Half::Training), answered, "not a new answer");
+    assert_eq!(
+        open.logged(true, Half::Training),
+        answered,
+        "not a new answer"
+    );
 }
 
 pub(super) fn none_of_these_is_an_answer(bench: &Bench) {
@@ -200,7 +204,15 @@ pub(super) fn result_numbers_lead_back_to_their_rows(bench: &Bench) {
         assert_eq!(ok(open.store.result(row.result_id)), Some(*row));
     }
     let first = rows[0].result_id;
-    for unknown in [first + 8, first - 1, first + 1024, 0, -1, i64::MIN, i64::MAX] {
+    for unknown in [
+        first + 8,
+        first - 1,
+        first + 1024,
+        0,
+        -1,
+        i64::MIN,
+        i64::MAX,
+    ] {
         assert_eq!(ok(open.store.result(unknown)), None, "{unknown}");
     }
 }
@@ -250,5 +262,8 @@ pub(super) fn a_session_knows_its_model_and_catalog(bench: &Bench) {
     assert_eq!((answer.model_id, answer.catalog_version), (model_id, 7));
     open.select(id, 1);
     let logged = open.logged(false, Half::Training);
-    assert_eq!((logged[0].model_id, logged[0].catalog_version), (model_id, 7));
+    assert_eq!(
+        (logged[0].model_id, logged[0].catalog_version),
+        (model_id, 7)
+    );
 }

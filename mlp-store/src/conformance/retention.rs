@@ -58,7 +58,10 @@ pub(super) fn what_is_not_final_stays(bench: &Bench) {
     let before = now(&open);
     assert_eq!(prune_all(&open, before, false).inferences, 1);
     let known = ok(open.store.statuses(&[failed, started, pending]));
-    assert_eq!(known.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(
+        known.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [false, true, true]
+    );
 }
 
 pub(super) fn explored_answers_stay_when_asked(bench: &Bench) {
@@ -69,7 +72,10 @@ pub(super) fn explored_answers_stay_when_asked(bench: &Bench) {
     let before = now(&open);
     assert_eq!(prune_all(&open, before, true).inferences, 2);
     let known = ok(open.store.statuses(&[plain, kept, censored]));
-    assert_eq!(known.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(
+        known.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [false, true, false]
+    );
     assert_eq!(open.logged(true, Half::Judging).len(), 1);
     assert_eq!(prune_all(&open, before, false).inferences, 1);
     assert!(open.logged(true, Half::Judging).is_empty());
@@ -115,7 +121,10 @@ pub(super) fn old_tasks_go_when_final(bench: &Bench) {
     let before = now(&open);
     assert_eq!(prune_all(&open, before, true).tasks, 1);
     let known = ok(open.store.statuses(&[done, waits]));
-    assert_eq!(known.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(
+        known.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [false, true]
+    );
 }
 
 pub(super) fn old_keys_are_forgotten(bench: &Bench) {

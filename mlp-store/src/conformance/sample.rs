@@ -45,7 +45,9 @@ fn sample_value(entity: &Entity, column: &Column, random: u64) -> Value {
     match &column.kind {
         FieldType::Bool => Value::Bool(random % 2 == 1),
         FieldType::Int => Value::Int(whole(low, high, random)),
-        FieldType::Float if column.part == Part::Std => Value::Float((random % 1000) as f64 / 100.0),
+        FieldType::Float if column.part == Part::Std => {
+            Value::Float((random % 1000) as f64 / 100.0)
+        }
         FieldType::Float => {
             let share = (random % (1 << 20)) as f64 / (1 << 20) as f64;
             Value::Float(low + (high - low) * share)

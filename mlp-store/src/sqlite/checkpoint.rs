@@ -128,8 +128,7 @@ fn open(path: &Path) -> Result<Connection> {
 /// One pass; gives the pages that are left in the log.
 fn pass(connection: &Connection) -> Result<i64> {
     let mut statement = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
-    let (log, moved) = statement.query_row([], |row| {
-        Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-    })?;
+    let (log, moved) =
+        statement.query_row([], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
     Ok((log - moved).max(0))
 }

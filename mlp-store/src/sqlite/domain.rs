@@ -68,7 +68,10 @@ pub(super) fn fit(connection: &mut Connection, schema: &Schema, location: &str) 
         Some(before) => {
             if let Some(difference) = difference(&before, &wanted) {
                 let location = location.to_owned();
-                let error = StoreError::Domain { location, difference };
+                let error = StoreError::Domain {
+                    location,
+                    difference,
+                };
                 return Err(Failure::Store(error));
             }
             widen(&transaction, schema, &before)?;

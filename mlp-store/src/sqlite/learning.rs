@@ -95,7 +95,10 @@ impl SqliteStore {
             })?,
         };
         let score = 0.0;
-        let ranked = session.shown.iter().map(|&item_id| Ranked { item_id, score });
+        let ranked = session
+            .shown
+            .iter()
+            .map(|&item_id| Ranked { item_id, score });
         let ranked: Vec<Ranked> = ranked.collect();
         let user_id = self.users.insert(tx, now, &session.user)?;
         let insert = "INSERT INTO inferences

@@ -127,9 +127,8 @@ impl SqliteStore {
             let (now, limit) = (self.now(), self.options.max_attempts);
             let mut ended = Vec::new();
             for number in numbers {
-                let rows = update.query_map(params![number, now, limit, error], |row| {
-                    task_id(row, 0)
-                })?;
+                let rows =
+                    update.query_map(params![number, now, limit, error], |row| task_id(row, 0))?;
                 for id in rows {
                     ended.push((id?, TaskStatus::Failure));
                 }

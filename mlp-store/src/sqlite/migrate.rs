@@ -98,7 +98,7 @@ const V1: &str = "
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-/// Whose file this is, before anything is written to it.
+/// Whose file this is, before anything is written to it. To be called in a transaction.
 ///
 /// # Errors
 ///
@@ -134,7 +134,9 @@ pub(super) fn migrate(connection: &mut Connection, location: &str) -> Result<()>
         // Only now does nobody else write: look again.
         recognise(&transaction, location)?;
         let from = version(&transaction)?;
-        let step = usize::try_from(from).ok().and_then(|from| MIGRATIONS.get(from));
+        let step = usize::try_from(from)
+            .ok()
+            .and_then(|from| MIGRATIONS.get(from));
         if let Some(step) = step {
             transaction.execute_batch(step)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

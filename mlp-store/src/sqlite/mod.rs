@@ -11,8 +11,8 @@ mod db;
 mod domain;
 mod error;
 mod items;
-mod leases;
 mod learning;
+mod leases;
 mod lock;
 mod migrate;
 mod open;
@@ -32,9 +32,7 @@ use std::time::Duration;
 use mlp_core::Schema;
 
 use crate::options::StoreOptions;
-use crate::traits::{
-    Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed,
-};
+use crate::traits::{Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed};
 use crate::types::{
     ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease, LeaseRef,
     LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Pruned, QueueDepth, ResultRow,

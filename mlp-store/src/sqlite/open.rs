@@ -49,7 +49,10 @@ fn prepare(path: &Path, location: &str, schema: &Schema, options: &StoreOptions)
             reason: "it is read-only: change the permissions of the file".to_owned(),
         }));
     }
-    migrate::recognise(&connection, location)?;
+    // One state of the file: another process may be making the tables just now.
+    let looking = connection.unchecked_transaction()?;
+    migrate::recognise(&looking, location)?;
+    drop(looking);
     use_log(&connection, location)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     if let Some(bytes) = options.max_bytes {

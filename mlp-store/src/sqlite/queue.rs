@@ -14,8 +14,8 @@ use crate::clock::micros;
 use crate::error::StoreError;
 use crate::traits::SettledFeed;
 use crate::types::{
-    DecisionKind, LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled, Settlement, TaskId, TaskKind,
-    TaskStatus,
+    DecisionKind, LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled,
+    Settlement, TaskId, TaskKind, TaskStatus,
 };
 
 impl SqliteStore {
@@ -28,14 +28,17 @@ impl SqliteStore {
             settlements.iter().map(settle).collect::<Result<Vec<_>>>()
         })?;
         let mut again = false;
-        let ended = settlements.iter().zip(&settled).filter_map(|(s, now)| match *now {
-            Settled::Now(status, _) if status.is_final() => Some((s.lease.task_id, status)),
-            Settled::Now(..) => {
-                again = true;
-                None
-            }
-            Settled::Stale => None,
-        });
+        let ended = settlements
+            .iter()
+            .zip(&settled)
+            .filter_map(|(s, now)| match *now {
+                Settled::Now(status, _) if status.is_final() => Some((s.lease.task_id, status)),
+                Settled::Now(..) => {
+                    again = true;
+                    None
+                }
+                Settled::Stale => None,
+            });
         let ended: Vec<_> = ended.collect();
         self.db.signals.settled(ended);
         if again {
@@ -104,7 +107,13 @@ impl SqliteStore {
             return fail(tx, lease, &error);
         }
         let due_at = self.now().saturating_add(micros(after));
-        let values = params![held.number, code(TaskStatus::Retry), due_at, held.attempt, error];
+        let values = params![
+            held.number,
+            code(TaskStatus::Retry),
+            due_at,
+            held.attempt,
+            error
+        ];
         update_held(tx, lease.kind, values)?;
         Ok(Settled::Now(TaskStatus::Retry, None))
     }
@@ -127,10 +136,7 @@ impl SqliteStore {
         Ok(Settled::Now(status, None))
     }
 
-    pub(super) fn enqueue_task(
-        &self,
-        task: &NewTask,
-    ) -> std::result::Result<TaskId, StoreError> {
+    pub(super) fn enqueue_task(&self, task: &NewTask) -> std::result::Result<TaskId, StoreError> {
         if task.kind == TaskKind::Inference {
             let message = "an inference is started, not enqueued".to_owned();
             return Err(StoreError::Invalid(message));
@@ -138,7 +144,9 @@ impl SqliteStore {
         let id = self.db.write("enqueue", Durability::Synced, |tx| {
             let kind = kind_code(task.kind);
             let pending = "SELECT task_id FROM tasks WHERE kind = ?1 AND status < 3";
-            let pending = tx.prepare_cached(pending)?.query_row([kind], |row| task_id(row, 0));
+            let pending = tx
+                .prepare_cached(pending)?
+                .query_row([kind], |row| task_id(row, 0));
             if let Some(pending) = pending.optional()? {
                 return Ok(pending);
             }

@@ -104,7 +104,10 @@ fn read_model(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
 }
 
 fn raise_version(tx: &Transaction<'_>) -> Result<()> {
-    tx.execute("UPDATE meta SET value = value + 1 WHERE name = 'registry'", [])?;
+    tx.execute(
+        "UPDATE meta SET value = value + 1 WHERE name = 'registry'",
+        [],
+    )?;
     Ok(())
 }
 
@@ -141,7 +144,10 @@ pub(super) fn decide(
     let insert = "INSERT INTO decisions (creation_time, model_id, kind, reason, evidence)
         VALUES (?1, ?2, ?3, ?4, ?5)";
     let (kind, reason) = (decision.kind.name(), &decision.reason);
-    tx.execute(insert, params![now, model_id, kind, reason, decision.evidence])?;
+    tx.execute(
+        insert,
+        params![now, model_id, kind, reason, decision.evidence],
+    )?;
     let decision_id = tx.last_insert_rowid();
     match decision.kind {
         DecisionKind::Promote if status == ModelStatus::Champion => {}
@@ -176,7 +182,10 @@ fn crown(tx: &Transaction<'_>, model_id: i64, replaced_by: Option<i64>) -> Resul
     let retire = "UPDATE models SET status = 'retired', replaced_by = ?1
         WHERE status = 'champion'";
     tx.execute(retire, [replaced_by])?;
-    tx.execute("UPDATE models SET use_percentage = 0 WHERE use_percentage > 0", [])?;
+    tx.execute(
+        "UPDATE models SET use_percentage = 0 WHERE use_percentage > 0",
+        [],
+    )?;
     let crown = "UPDATE models SET status = 'champion', use_percentage = 1, replaced_by = NULL
         WHERE model_id = ?1";
     tx.execute(crown, [model_id])?;

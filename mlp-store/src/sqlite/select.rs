@@ -6,7 +6,9 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::error::Result;
 use super::state::status;
 use crate::codec;
-use crate::types::{NONE_OF_THESE, RESULTS_PER_INFERENCE, ResultRow, SessionReply, TaskId, TaskStatus};
+use crate::types::{
+    NONE_OF_THESE, RESULTS_PER_INFERENCE, ResultRow, SessionReply, TaskId, TaskStatus,
+};
 
 /// A finished inference.
 pub(super) struct Session {

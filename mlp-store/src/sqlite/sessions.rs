@@ -11,8 +11,8 @@ use super::state::{kind, status, task_id};
 use crate::codec;
 use crate::error::StoreError;
 use crate::types::{
-    NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown,
-    TaskId, TaskStatus, TaskView,
+    NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown, TaskId, TaskStatus,
+    TaskView,
 };
 
 impl SqliteStore {
@@ -45,8 +45,9 @@ impl SqliteStore {
             let mut inference = connection.prepare_cached(
                 "SELECT 0, status, attempt, error FROM inferences WHERE task_id = ?1",
             )?;
-            let mut task = connection
-                .prepare_cached("SELECT kind, status, attempt, error FROM tasks WHERE task_id = ?1")?;
+            let mut task = connection.prepare_cached(
+                "SELECT kind, status, attempt, error FROM tasks WHERE task_id = ?1",
+            )?;
             let mut views = Vec::with_capacity(ids.len());
             for id in ids {
                 let view = |row: &rusqlite::Row<'_>| {
