@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap};
 use mlp_core::Fault;
 use serde_json::{Value as Json, json};
 
@@ -14,7 +14,7 @@ use crate::options::Options;
 
 /// Reads the whole body.
 pub(crate) async fn read<B>(
-    body: B,
+    body: &mut B,
     headers: &HeaderMap,
     options: &Options,
 ) -> Result<Bytes, Failure>
@@ -24,19 +24,13 @@ where
     if !is_json(headers) {
         return Err(Failure::MediaType);
     }
-    let mut body = body;
     let limit = options.body_limit;
-    let result = if announced(headers).is_some_and(|length| length > limit as u64) {
-        Err(Failure::TooLarge { limit })
-    } else {
-        let all = collect(&mut body, limit);
-        let timed = tokio::time::timeout(options.body_timeout, all).await;
-        timed.unwrap_or(Err(Failure::Slow))
-    };
-    if matches!(result, Err(Failure::TooLarge { .. })) {
-        discard(&mut body).await;
+    if announced(headers).is_some_and(|length| length > limit as u64) {
+        return Err(Failure::TooLarge { limit });
     }
-    result
+    let all = collect(body, limit);
+    let timed = tokio::time::timeout(options.body_timeout, all).await;
+    timed.unwrap_or(Err(Failure::Slow))
 }
 
 async fn collect<B>(body: &mut B, limit: usize) -> Result<Bytes, Failure>
@@ -69,13 +63,17 @@ where
     })
 }
 
-/// Reads on for a moment: a connection that closes with unread bytes is reset, and the client
-/// would never see why.
-async fn discard<B>(body: &mut B)
+/// Reads what nobody wanted, for a moment: a connection that closes with unread bytes is reset, and
+/// the client would never see why.
+pub(crate) async fn discard<B>(body: &mut B, headers: &HeaderMap)
 where
     B: Body<Data = Bytes> + Unpin,
 {
     const MOST: usize = 4 << 20;
+    // Reading on would ask a client that waits for a go-ahead to send it all.
+    if body.is_end_stream() || headers.contains_key(EXPECT) {
+        return;
+    }
     let reading = async {
         let mut read = 0;
         while let Some(Ok(frame)) = body.frame().await {

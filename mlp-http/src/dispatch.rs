@@ -37,7 +37,7 @@ where
     let (head, body) = request.into_parts();
     let id = shared.ids.of(&head.headers);
     let (target, label) = shared.router.find(&head.method, head.uri.path());
-    let work = answer(shared, &head, &target, body);
+    let work = whole(shared, &head, &target, body);
     let answer = match within(shared.options.request_deadline, caught(work)).await {
         Some(Some(answer)) => answer.unwrap_or_else(Failure::answer),
         Some(None) => {
@@ -55,11 +55,28 @@ where
     respond(&head.method, answer, id)
 }
 
+/// Answers, and reads what the answer did not need of the body.
+async fn whole<B>(
+    shared: &Shared,
+    head: &Parts,
+    target: &Target<'_>,
+    mut body: B,
+) -> Result<Answer, Failure>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let result = answer(shared, head, target, &mut body).await;
+    if !matches!(result, Err(Failure::Slow | Failure::Cut)) {
+        body::discard(&mut body, &head.headers).await;
+    }
+    result
+}
+
 async fn answer<B>(
     shared: &Shared,
     head: &Parts,
     target: &Target<'_>,
-    incoming: B,
+    incoming: &mut B,
 ) -> Result<Answer, Failure>
 where
     B: Body<Data = Bytes> + Unpin,

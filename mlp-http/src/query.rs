@@ -126,8 +126,7 @@ pub(crate) fn json_int(value: &Json, place: Vec<Json>) -> Result<i64, Box<Fault>
         Json::String(text) => int_from_text(text),
         _ => Err(("int_type", "Input should be a valid integer")),
     };
-    number
-        .map_err(|(kind, message)| Box::new(Fault::new(kind, place, message).with_input(value)))
+    number.map_err(|(kind, message)| Box::new(Fault::new(kind, place, message).with_input(value)))
 }
 
 fn int_from_text(text: &str) -> Result<i64, Wrong> {

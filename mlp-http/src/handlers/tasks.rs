@@ -16,7 +16,9 @@ const NOT_FOUND: Failure = Failure::NotFound("no such task");
 
 /// `GET /inference/status/{task_id}` and `GET /train/status/{task_id}`.
 pub(super) async fn status(call: &Call<'_>, kind: TaskKind) -> Result<Answer, Failure> {
-    let wait = call.query.seconds("wait", MAX_WAIT)?;
+    // A wait that outlives the request would end in an error.
+    let left = call.shared.options.request_deadline.as_secs_f64() - 1.0;
+    let wait = call.query.seconds("wait", MAX_WAIT.min(left.max(0.0)))?;
     let Ok(task_id) = call.parameter.parse::<TaskId>() else {
         return Err(NOT_FOUND);
     };

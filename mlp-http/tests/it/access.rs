@@ -23,7 +23,12 @@ fn a_token_protects_what_is_not_for_all() {
             let body = (method != "GET").then_some(&b"{}"[..]);
             let reply = client.request(&method, &path, &[], body);
             let closed = operation.get("security").is_some();
-            assert_eq!(reply.status == 401, closed, "{method} {path}: {}", reply.status);
+            assert_eq!(
+                reply.status == 401,
+                closed,
+                "{method} {path}: {}",
+                reply.status
+            );
             if closed {
                 protected += 1;
                 assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
@@ -65,10 +70,17 @@ fn pages_of_other_sites_cannot_write() {
     ] {
         let reply = client.request("POST", "/inference/start", &[header], Some(body.as_bytes()));
         reply.expect(403);
-        assert_eq!(client.request("GET", "/content/info", &[header], None).status, 200);
+        assert_eq!(
+            client
+                .request("GET", "/content/info", &[header], None)
+                .status,
+            200
+        );
     }
     let own = [("origin", "http://localhost")];
-    client.request("POST", "/inference/start", &own, Some(body.as_bytes())).expect(200);
+    client
+        .request("POST", "/inference/start", &own, Some(body.as_bytes()))
+        .expect(200);
 }
 
 #[test]
@@ -81,12 +93,24 @@ fn exposure_needs_a_token() {
         App::builder(schema.clone(), store, live)
     };
     let open = builder().build().unwrap();
-    assert!(open.check_exposure("127.0.0.1:4789".parse().unwrap()).is_ok());
-    let error = open.check_exposure("0.0.0.0:4789".parse().unwrap()).unwrap_err();
+    assert!(
+        open.check_exposure("127.0.0.1:4789".parse().unwrap())
+            .is_ok()
+    );
+    let error = open
+        .check_exposure("0.0.0.0:4789".parse().unwrap())
+        .unwrap_err();
     assert!(error.to_string().contains("MLP_TOKEN"), "{error}");
     let closed = builder().token(Secret::new("x").unwrap()).build().unwrap();
-    assert!(closed.check_exposure("0.0.0.0:4789".parse().unwrap()).is_ok());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(
+        closed
+            .check_exposure("0.0.0.0:4789".parse().unwrap())
+            .is_ok()
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let refused = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
         mlp_http::serve(listener, open, std::future::pending()).await

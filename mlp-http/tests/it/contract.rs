@@ -31,6 +31,7 @@ fn alike(name: &str, expected: &Json, found: &Json, path: &str) {
             for key in keys {
                 if key == "type" || key == "loc" {
                     assert_eq!(expected[key], found[key], "{name}: {path}");
+                    continue;
                 }
                 alike(name, &expected[key], &found[key], &format!("{path}.{key}"));
             }
@@ -133,5 +134,8 @@ fn bodies_are_not_echoed() {
     let reply = server.client().json("POST", "/inference/start", &body);
     assert_eq!(reply.status, 422);
     let text = reply.text();
-    assert!(!text.contains("a-person") && !text.contains("a-secret\""), "{text}");
+    assert!(
+        !text.contains("a-person") && !text.contains("a-secret\""),
+        "{text}"
+    );
 }

@@ -1,10 +1,12 @@
 //! The server from outside: over its socket, with the SQLite store, for two schemas.
+#![allow(clippy::unwrap_used)]
 
 mod access;
 mod content;
 mod contract;
 mod drain;
 mod failures;
+mod handle;
 mod idempotency;
 mod limits;
 mod malformed;

@@ -6,12 +6,23 @@ use crate::support::{Domain, Setup};
 fn head_is_get_without_a_body() {
     let server = Setup::new(Domain::travel()).start();
     let mut client = server.client();
-    for path in ["/", "/docs", "/openapi.json", "/healthz", "/content/info", "/nothing"] {
+    for path in [
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/healthz",
+        "/content/info",
+        "/nothing",
+    ] {
         let get = client.get(path);
         let head = client.request("HEAD", path, &[], None);
         assert_eq!(head.status, get.status, "{path}");
         let length = get.body.len().to_string();
-        assert_eq!(head.header("content-length"), Some(length.as_str()), "{path}");
+        assert_eq!(
+            head.header("content-length"),
+            Some(length.as_str()),
+            "{path}"
+        );
         assert_eq!(head.header("content-type"), get.header("content-type"));
         assert!(get.header("date").is_some());
     }
@@ -46,7 +57,13 @@ fn options_and_wrong_methods_tell_what_is_allowed() {
 fn a_slash_at_the_end_makes_no_difference() {
     let server = Setup::new(Domain::reading()).start();
     let mut client = server.client();
-    for path in ["/content/info", "/content/books", "/content/book/1", "/models", "/healthz"] {
+    for path in [
+        "/content/info",
+        "/content/books",
+        "/content/book/1",
+        "/models",
+        "/healthz",
+    ] {
         let plain = client.get(path).expect(200);
         assert_eq!(client.get(&format!("{path}/")).expect(200), plain);
         client.get(&format!("{path}//")).expect(404);
@@ -65,7 +82,12 @@ fn request_ids_are_echoed_or_made() {
     assert_eq!(id(Some("abc-123")), "abc-123");
     let longest = "z".repeat(64);
     assert_eq!(id(Some(&longest)), longest);
-    let made = [id(None), id(None), id(Some("has space")), id(Some(&"z".repeat(65)))];
+    let made = [
+        id(None),
+        id(None),
+        id(Some("has space")),
+        id(Some(&"z".repeat(65))),
+    ];
     for (position, id) in made.iter().enumerate() {
         assert_eq!(id.len(), 36, "{id}");
         assert!(!made[..position].contains(id));
@@ -90,12 +112,17 @@ fn pages_need_nothing_from_outside() {
         let server = Setup::new(domain).start();
         let mut client = server.client();
         let page = client.get("/docs");
-        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(
+            page.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
         let policy = page.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("script"));
         assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
         let text = page.text();
-        assert!(!text.contains("http://") && !text.contains("https://") && !text.contains("<script"));
+        assert!(
+            !text.contains("http://") && !text.contains("https://") && !text.contains("<script")
+        );
         assert!(text.contains("width=device-width") && text.contains("light dark"));
         for path in ["/inference/start", "/models/rollback", "/content/info"] {
             assert!(text.contains(path));

@@ -45,9 +45,14 @@ fn a_session_from_start_to_selection() {
         let shown = all.iter().filter(|r| r["shown"] == true).count();
         assert_eq!(shown, 4);
         let none = json!({ "task_id": task, &id_name: -1 });
-        assert_eq!(client.json("PUT", "/inference/select", &none).expect(200), Json::Null);
+        assert_eq!(
+            client.json("PUT", "/inference/select", &none).expect(200),
+            Json::Null
+        );
         let unranked = json!({ "task_id": task, &id_name: 4711 });
-        client.json("PUT", "/inference/select", &unranked).expect(404);
+        client
+            .json("PUT", "/inference/select", &unranked)
+            .expect(404);
     }
 }
 
@@ -87,6 +92,29 @@ fn ranking_in_one_call() {
 }
 
 #[test]
+fn a_large_catalog_is_ranked_elsewhere_and_alike() {
+    let body = Domain::travel().request(6);
+    let results = [usize::MAX, 0].map(|rank_inline| {
+        let setup = Setup {
+            model: true,
+            options: mlp_http::Options {
+                rank_inline,
+                ..Default::default()
+            },
+            ..Setup::new(Domain::travel())
+        };
+        let server = setup.start();
+        let reply = server
+            .client()
+            .json("POST", "/inference/rank?limit=30", &body)
+            .expect(200);
+        reply["results"].clone()
+    });
+    assert_eq!(results[0].as_array().unwrap().len(), 30);
+    assert_eq!(results[0], results[1]);
+}
+
+#[test]
 fn only_candidates_are_ranked() {
     for domain in domains() {
         let server = Setup {
@@ -100,7 +128,10 @@ fn only_candidates_are_ranked() {
         body["candidates"] = json!([3, "9", 4_000_000, 17]);
         let reply = client.json("POST", "/inference/rank", &body).expect(200);
         let results = reply["results"].as_array().unwrap();
-        let mut ids: Vec<i64> = results.iter().map(|r| r[&id_name].as_i64().unwrap()).collect();
+        let mut ids: Vec<i64> = results
+            .iter()
+            .map(|r| r[&id_name].as_i64().unwrap())
+            .collect();
         ids.sort_unstable();
         assert_eq!(ids, [3, 9, 17]);
         for (bad, kind) in [
@@ -123,14 +154,32 @@ fn limits_of_results_are_capped() {
     let server = Setup::new(Domain::reading()).start();
     let mut client = server.client();
     let task = server.inference(1);
-    for (query, length) in [("", 10), ("?limit=1", 1), ("?limit=12", 12), ("?limit=5000", 12)] {
+    for (query, length) in [
+        ("", 10),
+        ("?limit=1", 1),
+        ("?limit=12", 12),
+        ("?limit=5000", 12),
+    ] {
         let reply = client.get(&format!("/inference/results/{task}{query}"));
-        assert_eq!(reply.expect(200).as_array().unwrap().len(), length, "{query}");
+        assert_eq!(
+            reply.expect(200).as_array().unwrap().len(),
+            length,
+            "{query}"
+        );
     }
-    for query in ["limit=0", "limit=-3", "limit=1.5", "limit=", "explain=maybe"] {
+    for query in [
+        "limit=0",
+        "limit=-3",
+        "limit=1.5",
+        "limit=",
+        "explain=maybe",
+    ] {
         let reply = client.get(&format!("/inference/results/{task}?{query}"));
         let name = query.split('=').next().unwrap();
-        assert_eq!(reply.expect(422)["detail"][0]["loc"], json!(["query", name]));
+        assert_eq!(
+            reply.expect(422)["detail"][0]["loc"],
+            json!(["query", name])
+        );
     }
 }
 
@@ -145,7 +194,9 @@ fn without_a_worker_nothing_is_finished() {
     let body = server.domain.request(1);
     let task = client.json("POST", "/inference/start", &body).expect(200);
     let task = task["task_id"].as_str().unwrap();
-    client.get(&format!("/inference/results/{task}")).expect(409);
+    client
+        .get(&format!("/inference/results/{task}"))
+        .expect(409);
     let body = json!({ "task_id": task, "location_id": 1 });
     client.json("PUT", "/inference/select", &body).expect(409);
     let all = client.get(&format!("/content/results/{task}")).expect(200);
@@ -188,8 +239,18 @@ fn a_failed_inference_says_so() {
 fn unknown_tasks_are_not_found() {
     let server = Setup::new(Domain::travel()).start();
     let mut client = server.client();
-    for id in ["0198c1f2-7a3b-7c4d-8e5f-60718293a4b5", "7", "not-a-uuid", "%00"] {
-        for path in ["inference/status", "inference/results", "train/status", "content/results"] {
+    for id in [
+        "0198c1f2-7a3b-7c4d-8e5f-60718293a4b5",
+        "7",
+        "not-a-uuid",
+        "%00",
+    ] {
+        for path in [
+            "inference/status",
+            "inference/results",
+            "train/status",
+            "content/results",
+        ] {
             client.get(&format!("/{path}/{id}")).expect(404);
         }
         let body = json!({ "task_id": id, "location_id": 1 });
@@ -209,7 +270,10 @@ fn many_clients_at_once() {
                     let path = format!("/inference/results/{task}");
                     let results = server.client().get(&path).expect(200);
                     let body = json!({ "task_id": task, "location_id": results[0]["location_id"] });
-                    server.client().json("PUT", "/inference/select", &body).expect(200);
+                    server
+                        .client()
+                        .json("PUT", "/inference/select", &body)
+                        .expect(200);
                 }
             });
         }

@@ -49,7 +49,9 @@ pub struct Client {
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(40)))
+            .unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
             stream: BufReader::new(stream),
@@ -80,12 +82,22 @@ impl Client {
             headers,
             body: Vec::new(),
         };
-        let length = reply.header("content-length").map_or(0, |l| l.parse().unwrap());
+        let length = reply
+            .header("content-length")
+            .map_or(0, |l| l.parse().unwrap());
         if method != "HEAD" {
             reply.body.resize(length, 0);
             self.stream.read_exact(&mut reply.body).ok()?;
         }
         Some(reply)
+    }
+
+    /// Says that nothing more comes.
+    pub fn end(&mut self) {
+        self.stream
+            .get_ref()
+            .shutdown(std::net::Shutdown::Write)
+            .ok();
     }
 
     /// Whether the server closes the connection.

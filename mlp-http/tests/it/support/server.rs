@@ -61,6 +61,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub store: Arc<dyn Store>,
     pub live: Arc<Live>,
+    pub app: App,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<DrainReport>>,
     worker: Option<Worker>,
@@ -73,7 +74,7 @@ impl Server {
         let schema = Arc::clone(&setup.domain.schema);
         let path = directory.path().join("mlp.db");
         let store = SqliteStore::open(&path, Arc::clone(&schema), setup.store.clone());
-        let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        let store: Arc<dyn Store> = store.unwrap();
         let put = |seed| ItemChange::Put {
             item_id: None,
             row: sample_row(&schema.item, seed),
@@ -82,7 +83,9 @@ impl Server {
         store.change_items(&changes).unwrap();
         if setup.model {
             install(store.as_ref(), &setup.domain, 1);
-            store.set_setting(mlp_store::EXPLORATION_SETTING, "0").unwrap();
+            store
+                .set_setting(mlp_store::EXPLORATION_SETTING, "0")
+                .unwrap();
         }
         let options = LiveOptions {
             poll: Duration::from_millis(20),
@@ -100,7 +103,7 @@ impl Server {
             builder = builder.sessions(wrap(Arc::clone(&store)));
         }
         let app = builder.build().unwrap();
-        let (address, stop, thread) = run(app);
+        let (address, stop, thread) = run(app.clone());
         let worker = setup
             .worker
             .then(|| Worker::start(Arc::clone(&store), Arc::clone(&live)));
@@ -109,6 +112,7 @@ impl Server {
             address,
             store,
             live,
+            app,
             stop: Some(stop),
             thread: Some(thread),
             worker,
