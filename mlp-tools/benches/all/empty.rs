@@ -55,9 +55,9 @@ impl Canned {
     }
 
     fn answer(&self, method: &Method, path: &str) -> Bytes {
-        let body = match method {
-            &Method::POST => &self.started,
-            &Method::PUT => &self.selected,
+        let body = match *method {
+            Method::POST => &self.started,
+            Method::PUT => &self.selected,
             _ if path.starts_with("/inference/results") => &self.results,
             _ => &self.finished,
         };

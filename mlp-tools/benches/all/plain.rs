@@ -171,11 +171,7 @@ fn read(path: &Path) -> (Vec<String>, Vec<Vec<Value>>, Vec<u8>) {
     let mut select = connection
         .prepare("SELECT * FROM users LIMIT 1000")
         .unwrap();
-    let columns: Vec<String> = select
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = select.column_names().map(str::to_owned).collect();
     let kept: Vec<usize> = (0..columns.len())
         .filter(|column| columns[*column] != "user_id")
         .collect();
