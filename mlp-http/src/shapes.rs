@@ -167,6 +167,10 @@ fn model() -> Json {
             "use_percentage",
             json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         ),
+        (
+            "decision",
+            json!({ "type": ["string", "null"], "description": "the last decision about it" }),
+        ),
         ("family", json!({ "type": ["string", "null"] })),
         ("train", json!({ "type": ["object", "null"] })),
         ("test", json!({ "type": ["object", "null"] })),

@@ -69,10 +69,13 @@ fn open(path: &Path, schema: &Arc<Schema>) -> Result<Arc<SqliteStore>, mlp_store
 fn through_store(path: &Path, schema: &Arc<Schema>, sessions: usize, batch: usize) -> Done {
     let store = open(path, schema)?;
     let requests: Vec<_> = (0..sessions).map(|seed| request(schema, seed)).collect();
+    let mut took = Vec::new();
     let began = Instant::now();
     for requests in requests.chunks(batch) {
         let starts: Vec<_> = requests.iter().cloned().map(SessionOp::Start).collect();
+        let starting = Instant::now();
         store.apply(&starts)?;
+        took.push(starting.elapsed().as_secs_f64() * 1e3);
         let leases = store.claim(&ClaimOptions {
             kind: TaskKind::Inference,
             max: batch,
@@ -92,12 +95,14 @@ fn through_store(path: &Path, schema: &Arc<Schema>, sessions: usize, batch: usiz
         store.apply(&ids.map(select).collect::<Vec<_>>())?;
     }
     let rate = sessions as f64 / began.elapsed().as_secs_f64();
-    if std::env::var_os("SIZES").is_some() {
-        println!(
-            "{} bytes a session",
-            store.status()?.bytes / sessions as u64
-        );
-    }
+    took.sort_by(f64::total_cmp);
+    println!(
+        "      a batch of starts: p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms; {} bytes a session",
+        took[took.len() / 2],
+        took[took.len() * 99 / 100],
+        took[took.len() - 1],
+        store.status()?.bytes / sessions as u64
+    );
     Ok(rate)
 }
 

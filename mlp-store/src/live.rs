@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use mlp_core::explore;
@@ -23,12 +23,15 @@ pub const DEFAULT_EXPLORATION: f64 = 0.05;
 pub struct LiveOptions {
     /// How often the store is asked for changes. Default 500 ms.
     pub poll: Duration,
+    /// The least time between two rebuilds, so that many small changes cost few. Default 1 s.
+    pub rebuild: Duration,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
         Self {
             poll: Duration::from_millis(500),
+            rebuild: Duration::from_secs(1),
         }
     }
 }
@@ -126,25 +129,36 @@ fn follow(
     current: &ArcSwap<Serving>,
     wake: &Wake,
 ) {
+    let mut rebuilt: Option<Instant> = None;
     loop {
-        let asked = {
-            let state = lock(&wake.state);
-            let (state, _) = wake
-                .changed
-                .wait_timeout_while(state, options.poll, |s| s.asked == s.done && !s.stopped)
-                .unwrap_or_else(PoisonError::into_inner);
-            if state.stopped {
-                return;
-            }
-            state.asked
-        };
-        refresh(store, schema, current);
+        let state = lock(&wake.state);
+        let (state, _) = wake
+            .changed
+            .wait_timeout_while(state, options.poll, |s| s.asked == s.done && !s.stopped)
+            .unwrap_or_else(PoisonError::into_inner);
+        // What changes meanwhile is part of the next rebuild.
+        let early = rebuilt.map_or(Duration::ZERO, |at| {
+            options.rebuild.saturating_sub(at.elapsed())
+        });
+        let (state, _) = wake
+            .changed
+            .wait_timeout_while(state, early, |s| !s.stopped)
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.stopped {
+            return;
+        }
+        let asked = state.asked;
+        drop(state);
+        if refresh(store, schema, current) {
+            rebuilt = Some(Instant::now());
+        }
         lock(&wake.state).done = asked;
         wake.changed.notify_all();
     }
 }
 
-fn refresh(store: &dyn Store, schema: &Arc<Schema>, current: &ArcSwap<Serving>) {
+/// Loads what changed, if anything did; whether it did.
+fn refresh(store: &dyn Store, schema: &Arc<Schema>, current: &ArcSwap<Serving>) -> bool {
     let before = current.load_full();
     let loaded = store.versions().and_then(|versions| {
         if versions == before.versions {
@@ -153,10 +167,14 @@ fn refresh(store: &dyn Store, schema: &Arc<Schema>, current: &ArcSwap<Serving>) 
         Serving::load(store, schema, Some(&before)).map(Some)
     });
     match loaded {
-        Ok(Some(serving)) => current.store(Arc::new(serving)),
-        Ok(None) => {}
+        Ok(Some(serving)) => {
+            current.store(Arc::new(serving));
+            true
+        }
+        Ok(None) => false,
         Err(error) => {
             tracing::warn!(%error, "the store cannot be read: serving the models and items of before");
+            false
         }
     }
 }
@@ -369,7 +387,8 @@ impl Serving {
         let item = self.catalog.numbers.numbers(position);
         self.schema.features.extend(&numbers, item, &mut features);
         let names = self.schema.features.names().iter().map(String::as_str);
-        let parts = model.model.weights.iter().zip(&features).map(|(w, x)| w * x);
+        // Adding 0 turns −0 into 0.
+        let parts = (model.model.weights.iter().zip(&features)).map(|(w, x)| w * x + 0.0);
         let bias = ("bias", model.model.bias);
         Some([bias].into_iter().chain(names.zip(parts)).collect())
     }
@@ -415,7 +434,15 @@ fn compile(
 /// Items as they were, to learn from sessions of the past.
 #[derive(Debug, Default)]
 pub struct ItemHistory {
-    versions: HashMap<i64, Vec<(i64, Option<i64>, Vec<f64>)>>,
+    versions: HashMap<i64, Vec<PastItem>>,
+}
+
+/// An item from one catalog version to another.
+#[derive(Debug)]
+struct PastItem {
+    from: i64,
+    to: Option<i64>,
+    numbers: Vec<f64>,
 }
 
 impl ItemHistory {
@@ -426,7 +453,11 @@ impl ItemHistory {
             let mut numbers = Vec::new();
             schema.item.numbers(&version.row, &mut numbers);
             let known = history.versions.entry(version.item_id).or_default();
-            known.push((version.from_version, version.to_version, numbers));
+            known.push(PastItem {
+                from: version.from_version,
+                to: version.to_version,
+                numbers,
+            });
         }
         history
     }
@@ -434,9 +465,9 @@ impl ItemHistory {
     /// An item's numbers at a catalog version, shape `(n_item_columns,)`.
     pub fn at(&self, item_id: i64, version: i64) -> Option<&[f64]> {
         let versions = self.versions.get(&item_id)?;
-        let at = versions
+        let past = versions
             .iter()
-            .find(|(from, to, _)| *from <= version && to.is_none_or(|to| version < to))?;
-        Some(&at.2)
+            .find(|past| past.from <= version && past.to.is_none_or(|to| version < to))?;
+        Some(&past.numbers)
     }
 }

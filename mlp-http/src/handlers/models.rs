@@ -1,7 +1,9 @@
 //! The registry of models.
 
 use mlp_core::Artifact;
-use mlp_store::{DecisionKind, ModelRow, ModelStatus, NewDecision};
+use mlp_store::{
+    DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, Store, StoreError,
+};
 use serde_json::{Value as Json, json};
 
 use super::Call;
@@ -12,7 +14,19 @@ use crate::wire;
 
 const NO_MODEL: Failure = Failure::NotFound("no such model");
 
-fn value(model: &ModelRow) -> Json {
+/// Decisions that are looked through for a model's last one.
+const DECISIONS: usize = 1000;
+
+/// The models, each with the last decision about it.
+fn values(store: &dyn Store, models: &[ModelRow]) -> Result<Vec<Json>, StoreError> {
+    let decisions = store.decisions(DECISIONS)?;
+    let last = |id| decisions.iter().find(|d| d.model_id == id);
+    Ok((models.iter())
+        .map(|model| value(model, last(model.model_id)))
+        .collect())
+}
+
+fn value(model: &ModelRow, decision: Option<&DecisionRow>) -> Json {
     let artifact = Artifact::from_json(&model.artifact).ok();
     let part = |of: fn(&Artifact) -> Json| artifact.as_ref().map_or(Json::Null, of);
     json!({
@@ -21,6 +35,7 @@ fn value(model: &ModelRow) -> Json {
         "creation_time": wire::time(model.created_us),
         "status": model.status.name(),
         "use_percentage": model.use_percentage,
+        "decision": decision.map(|d| &d.decision.reason),
         "family": part(|a| json!(a.family)),
         "train": part(|a| json!(a.train)),
         "test": part(|a| json!(a.test)),
@@ -28,18 +43,24 @@ fn value(model: &ModelRow) -> Json {
     })
 }
 
+fn found(store: &dyn Store, model: Option<ModelRow>) -> Result<Option<Json>, StoreError> {
+    let model: Vec<ModelRow> = model.into_iter().collect();
+    Ok(values(store, &model)?.pop())
+}
+
 /// `GET /models`.
 pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Failure> {
-    let models = call.shared.desk.call(|store| store.models()).await?;
-    let models: Vec<Json> = models.iter().map(value).collect();
+    let models = |store: &dyn Store| values(store, &store.models()?);
+    let models = call.shared.desk.call(models).await?;
     Ok(Answer::value(&models.into()))
 }
 
 /// `GET /models/{id}`.
 pub(super) async fn one(call: &Call<'_>) -> Result<Answer, Failure> {
     let id = call.id()?;
-    let model = call.shared.desk.call(move |store| store.model(id)).await?;
-    Ok(Answer::value(&value(&model.ok_or(NO_MODEL)?)))
+    let model = move |store: &dyn Store| found(store, store.model(id)?);
+    let model = call.shared.desk.call(model).await?;
+    Ok(Answer::value(&model.ok_or(NO_MODEL)?))
 }
 
 fn decision(kind: DecisionKind) -> NewDecision {
@@ -53,31 +74,29 @@ fn decision(kind: DecisionKind) -> NewDecision {
 /// `POST /models/{id}/promote`.
 pub(super) async fn promote(call: &Call<'_>) -> Result<Answer, Failure> {
     let id = call.id()?;
-    let decide = move |store: &dyn mlp_store::Store| {
+    let decide = move |store: &dyn Store| {
         if store.decide(id, &decision(DecisionKind::Promote))? {
-            store.model(id)
+            found(store, store.model(id)?)
         } else {
             Ok(None)
         }
     };
     let model = call.shared.desk.call(decide).await?.ok_or(NO_MODEL)?;
     refresh(call).await;
-    Ok(Answer::value(&value(&model)))
+    Ok(Answer::value(&model))
 }
 
 /// `POST /models/rollback`.
 pub(super) async fn rollback(call: &Call<'_>) -> Result<Answer, Failure> {
-    let decide = |store: &dyn mlp_store::Store| {
+    let decide = |store: &dyn Store| {
         if !store.decide(0, &decision(DecisionKind::Rollback))? {
             return Ok(None);
         }
-        let models = store.serving_models()?;
-        Ok(models
-            .into_iter()
-            .find(|m| m.status == ModelStatus::Champion))
+        let mut models = store.serving_models()?.into_iter();
+        found(store, models.find(|m| m.status == ModelStatus::Champion))
     };
     let model = call.shared.desk.call(decide).await?;
     let model = model.ok_or(Failure::Conflict("there is no champion before this one"))?;
     refresh(call).await;
-    Ok(Answer::value(&value(&model)))
+    Ok(Answer::value(&model))
 }

@@ -29,6 +29,7 @@ fn put(store: &dyn Store, schema: &Schema, ids: std::ops::RangeInclusive<i64>, s
 fn live(store: &Arc<dyn Store>, schema: &Arc<Schema>) -> Arc<Live> {
     let options = LiveOptions {
         poll: Duration::from_millis(20),
+        rebuild: Duration::ZERO,
     };
     Live::start(Arc::clone(store), Arc::clone(schema), options).unwrap()
 }
@@ -216,4 +217,28 @@ fn candidates_are_ranked_alone_and_unknown_ones_passed_over() {
             assert_eq!(ranking.ranked.len(), schema.max_shown.min(300));
         }
     }
+}
+
+#[test]
+fn many_small_changes_cost_few_rebuilds() {
+    let schema = reading();
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), &schema);
+    put(&*store, &schema, 1..=3, 0);
+    let options = LiveOptions {
+        poll: Duration::from_millis(1),
+        rebuild: Duration::from_millis(300),
+    };
+    let live = Live::start(Arc::clone(&store), Arc::clone(&schema), options).unwrap();
+    let (mut builds, mut last) = (0, live.current());
+    for seed in 1..=60 {
+        put(&*store, &schema, 1..=3, 100 * seed);
+        std::thread::sleep(Duration::from_millis(5));
+        let now = live.current();
+        builds += u32::from(!Arc::ptr_eq(&now, &last));
+        last = now;
+    }
+    assert!((1..=20).contains(&builds), "{builds}");
+    let (version, _) = store.catalog().unwrap();
+    until(&live, |s| s.catalog().version() == version);
 }

@@ -89,6 +89,7 @@ impl Server {
         }
         let options = LiveOptions {
             poll: Duration::from_millis(20),
+            rebuild: Duration::ZERO,
         };
         let live = Live::start(Arc::clone(&store), Arc::clone(&schema), options).unwrap();
         let mut builder = App::builder(schema, Arc::clone(&store), Arc::clone(&live));
