@@ -52,7 +52,12 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
     let schema = Schema::parse("shop.toml", SCHEMA)?;
-    let products = [("tea", 4.0), ("coffee", 9.0), ("tea", 30.0), ("coffee", 3.0)];
+    let products = [
+        ("tea", 4.0),
+        ("coffee", 9.0),
+        ("tea", 30.0),
+        ("coffee", 3.0),
+    ];
     let rows: Vec<Row> = (products.iter())
         .map(|(kind, cost)| row(&schema.item, &json!({ "kind": kind, "cost": cost })))
         .collect::<Outcome<_>>()?;
@@ -67,7 +72,9 @@ fn main() -> Outcome<()> {
     };
     let model = LinearModel {
         bias: -1.0,
-        weights: (schema.features.names().iter()).map(|n| weight(n)).collect(),
+        weights: (schema.features.names().iter())
+            .map(|n| weight(n))
+            .collect(),
     };
     let ranker = Ranker::new(&schema.features, &model, &catalog);
 
@@ -76,17 +83,24 @@ fn main() -> Outcome<()> {
         json!({ "purse": 5, "likes": "tea" }),
         json!({ "purse": "50", "likes": "coffee" }),
     ] {
-        schema.user.numbers(&row(&schema.user, &customer)?, &mut numbers);
+        schema
+            .user
+            .numbers(&row(&schema.user, &customer)?, &mut numbers);
         ranker.top(&numbers, 3, &mut scratch, &mut best);
         println!("{customer}");
         for ranked in &best {
             let (kind, cost) = products[ranked.item_id as usize - 1];
-            println!("  {kind} at {cost}: picked with probability {:.3}", ranked.score);
+            println!(
+                "  {kind} at {cost}: picked with probability {:.3}",
+                ranked.score
+            );
         }
     }
 
     // A request that is wrong says everything that is wrong with it.
-    let faults = schema.user.row_from_json(&json!({ "purse": -1, "likes": "water" }));
+    let faults = schema
+        .user
+        .row_from_json(&json!({ "purse": -1, "likes": "water" }));
     println!("{}", serde_json::to_string_pretty(&faults.err())?);
     Ok(())
 }

@@ -22,7 +22,12 @@ fn main() -> Outcome<()> {
     };
     let schema = Schema::parse(schema, &std::fs::read_to_string(schema)?)?;
     let sessions = read(&schema, labelled, rows.parse()?)?;
-    let artifact = fit_logistic(&schema, &sessions, &FitOptions::default(), Lineage::default())?;
+    let artifact = fit_logistic(
+        &schema,
+        &sessions,
+        &FitOptions::default(),
+        Lineage::default(),
+    )?;
     println!(
         "{} sessions, the last fifth to test on: AUC {:.3}, log loss {:.3}, precision@1 {:.3}",
         sessions.len(),

@@ -110,10 +110,15 @@ impl Ranker {
         for start in (0..self.len()).step_by(BLOCK) {
             let scores = &mut scores[..BLOCK.min(self.len() - start)];
             self.score_block(compiled, start, scores);
-            let keys = (scores.iter().zip(start as u32..)).map(|(s, position)| key(*s, position));
+            let scored = scores.iter().copied().zip(start as u32..);
             match bound {
-                None => kept.extend(keys),
-                Some(worst) => kept.extend(keys.filter(|key| *key < worst)),
+                None => kept.extend(scored.map(|(score, position)| key(score, position))),
+                Some(worst) => {
+                    // Equal scores behind the worst have higher positions, and lose.
+                    let least = score(worst);
+                    let better = scored.filter(|(score, _)| *score > least);
+                    kept.extend(better.map(|(score, position)| key(score, position)));
+                }
             }
             if kept.len() >= room {
                 bound = keep_best(kept, k).or(bound);

@@ -13,44 +13,44 @@ pub enum StoreError {
         pid: String,
     },
     /// It cannot be opened or made.
-    #[error("cannot open `{location}`: {reason}")]
+    #[error("cannot open `{place}`: {reason}")]
     Open {
         /// Where.
-        location: String,
+        place: String,
         /// Why, and what to do.
         reason: String,
     },
     /// A newer program made it.
     #[error(
-        "`{location}` has schema version {found}, but this program knows {known} at most: use a newer mlp"
+        "`{place}` has schema version {found}, but this program knows {known} at most: use a newer mlp"
     )]
     Newer {
         /// Where.
-        location: String,
+        place: String,
         /// Its version.
         found: i64,
         /// Ours.
         known: i64,
     },
     /// It was made for another domain.
-    #[error("`{location}` was made for another schema: {difference}")]
+    #[error("`{place}` was made for another schema: {difference}")]
     Domain {
         /// Where.
-        location: String,
+        place: String,
         /// The first difference, and what to do.
         difference: String,
     },
     /// The disk is full.
-    #[error("no space left for `{location}`: free some, nothing was lost")]
+    #[error("no space left for `{place}`: free some, nothing was lost")]
     Full {
         /// Where.
-        location: String,
+        place: String,
     },
     /// The file is damaged.
-    #[error("`{location}` is damaged: {reason}")]
+    #[error("`{place}` is damaged: {reason}")]
     Corrupt {
         /// Where.
-        location: String,
+        place: String,
         /// What was found.
         reason: String,
     },

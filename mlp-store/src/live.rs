@@ -71,10 +71,12 @@ impl Live {
         let first = Serving::load(store.as_ref(), &schema, None)?;
         let current = Arc::new(ArcSwap::from_pointee(first));
         let wake = Arc::new(Wake::default());
-        let thread = std::thread::Builder::new().name("mlp-live".to_owned()).spawn({
-            let (current, wake) = (Arc::clone(&current), Arc::clone(&wake));
-            move || follow(store.as_ref(), &schema, &options, &current, &wake)
-        });
+        let thread = std::thread::Builder::new()
+            .name("mlp-live".to_owned())
+            .spawn({
+                let (current, wake) = (Arc::clone(&current), Arc::clone(&wake));
+                move || follow(store.as_ref(), &schema, &options, &current, &wake)
+            });
         let thread = thread.map_err(|e| crate::StoreError::Unavailable {
             reason: format!("no thread to follow the store with: {e}"),
         })?;
@@ -97,11 +99,12 @@ impl Live {
         state.asked += 1;
         let asked = state.asked;
         self.wake.changed.notify_all();
-        let waited = self.wake.changed.wait_timeout_while(
-            state,
-            Duration::from_secs(2),
-            |state| state.done < asked && !state.stopped,
-        );
+        let waited = self
+            .wake
+            .changed
+            .wait_timeout_while(state, Duration::from_secs(2), |state| {
+                state.done < asked && !state.stopped
+            });
         drop(waited);
     }
 }

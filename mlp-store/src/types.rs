@@ -668,7 +668,7 @@ pub struct StoreStatus {
     /// The version that this program writes.
     pub program_version: i64,
     /// Where it is, without secrets.
-    pub location: String,
+    pub place: String,
     /// Its size on disk.
     pub bytes: u64,
 }

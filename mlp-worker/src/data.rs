@@ -80,7 +80,11 @@ impl SessionData {
                 .first()
                 .zip(training.last())
                 .map(|(first, last)| (first.answered_us, last.answered_us)),
-            catalog_version: training.iter().map(|s| s.catalog_version).max().unwrap_or(0),
+            catalog_version: training
+                .iter()
+                .map(|s| s.catalog_version)
+                .max()
+                .unwrap_or(0),
             training: numbers(&training),
             explored,
             judging: numbers(&judging),

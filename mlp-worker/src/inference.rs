@@ -3,9 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mlp_store::{
-    ClaimOptions, Lease, Outcome, RankScratch, Serving, Settlement, TaskKind, Work,
-};
+use mlp_store::{ClaimOptions, Lease, Outcome, RankScratch, Serving, Settlement, TaskKind, Work};
 
 use crate::worker::{Backoff, Shared, delay};
 

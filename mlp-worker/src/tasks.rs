@@ -59,7 +59,9 @@ fn run_one(shared: &Shared) -> Result<bool, mlp_store::StoreError> {
             }
             shared.live.refresh_now();
         }
-        (Err(error), _) => tracing::error!(%task_id, %error, "the training's end could not be kept"),
+        (Err(error), _) => {
+            tracing::error!(%task_id, %error, "the training's end could not be kept")
+        }
     }
     Ok(true)
 }
@@ -140,7 +142,9 @@ fn with_heartbeat<T>(shared: &Shared, lease: &Lease, work: impl FnOnce() -> T) -
         scope.spawn(move || {
             let every = shared.options.lease / 3;
             while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                let beat = shared.store.heartbeat(&[lease.reference()], shared.options.lease);
+                let beat = shared
+                    .store
+                    .heartbeat(&[lease.reference()], shared.options.lease);
                 match beat.as_deref() {
                     Ok([false]) => {
                         // The settlement will be refused: another has the task.

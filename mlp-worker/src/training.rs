@@ -121,7 +121,10 @@ fn decision(report: &GateReport, champion: Option<i64>, options: &GateOptions) -
             DecisionKind::Promote,
             format!("promoted: not worse, {}", compared()),
         ),
-        Verdict::Reject => (DecisionKind::Reject, format!("rejected: worse, {}", compared())),
+        Verdict::Reject => (
+            DecisionKind::Reject,
+            format!("rejected: worse, {}", compared()),
+        ),
         Verdict::Wait => (
             DecisionKind::Wait,
             format!(

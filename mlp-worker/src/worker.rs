@@ -79,7 +79,10 @@ impl Shared {
     }
 
     /// Settles, and tries again while the store is out of reach and the lease may still be ours.
-    pub fn settle(&self, settlements: &[Settlement]) -> Result<Vec<mlp_store::Settled>, StoreError> {
+    pub fn settle(
+        &self,
+        settlements: &[Settlement],
+    ) -> Result<Vec<mlp_store::Settled>, StoreError> {
         let deadline = Instant::now() + self.options.lease;
         let mut wait = Duration::from_millis(50);
         loop {
@@ -234,7 +237,13 @@ mod tests {
     #[test]
     fn delays_double_up_to_the_limit_with_jitter() {
         let (base, most) = (Duration::from_millis(100), Duration::from_secs(10));
-        for (failures, full) in [(1, 100), (2, 200), (5, 1600), (8, 10_000), (u32::MAX, 10_000)] {
+        for (failures, full) in [
+            (1, 100),
+            (2, 200),
+            (5, 1600),
+            (8, 10_000),
+            (u32::MAX, 10_000),
+        ] {
             let full = Duration::from_millis(full);
             for _ in 0..100 {
                 let wait = delay(base, most, failures);

@@ -1,9 +1,7 @@
 //! The registry of models.
 
 use mlp_core::Artifact;
-use mlp_store::{
-    DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, Store, StoreError,
-};
+use mlp_store::{DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, Store, StoreError};
 use serde_json::{Value as Json, json};
 
 use super::Call;

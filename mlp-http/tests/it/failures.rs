@@ -164,9 +164,9 @@ fn one_bad_operation_does_not_fail_its_neighbours() {
             std::thread::sleep(Duration::from_millis(20));
             seen.fetch_max(ops.len() as u64, Ordering::Relaxed);
             if ops.iter().any(is_poisoned) {
-                let location = "planted".to_owned();
+                let place = "planted".to_owned();
                 let reason = "planted".to_owned();
-                return Err(StoreError::Corrupt { location, reason });
+                return Err(StoreError::Corrupt { place, reason });
             }
             Ok(())
         }),

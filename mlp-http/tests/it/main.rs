@@ -13,7 +13,6 @@ mod malformed;
 mod methods;
 mod models;
 mod sessions;
-mod source;
 mod support;
 mod table;
 mod waiting;

@@ -114,7 +114,7 @@ pub(super) fn a_store_says_what_it_is(bench: &Bench) {
     let status = ok(open.store.status());
     assert_eq!(status.schema_version, status.program_version);
     assert!(status.schema_version >= 1);
-    assert!(!status.location.is_empty() && !status.backend.is_empty());
+    assert!(!status.place.is_empty() && !status.backend.is_empty());
     assert!(status.bytes > 0);
     ok(open.store.ping());
 }

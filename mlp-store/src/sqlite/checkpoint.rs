@@ -85,7 +85,7 @@ fn run(db: &Db) {
         state.wanted = false;
         drop(state);
         if let Err(error) = checkpoint(db, &mut connection) {
-            let error = error.at(db.location(), "checkpoint");
+            let error = error.at(db.place(), "checkpoint");
             tracing::warn!(%error, "the log could not be moved into the database");
             connection = None;
         }

@@ -55,7 +55,7 @@ pub(super) enum Durability {
 
 pub(super) struct Db {
     path: PathBuf,
-    location: String,
+    place: String,
     writer: Mutex<Writer>,
     readers: Mutex<Readers>,
     reader_back: Condvar,
@@ -107,7 +107,7 @@ impl Db {
         let data_version = data_version(&connection)?;
         Ok(Self {
             path: path.to_owned(),
-            location: path.display().to_string(),
+            place: path.display().to_string(),
             writer: Mutex::new(Writer {
                 connection,
                 durability: Durability::Synced,
@@ -126,8 +126,8 @@ impl Db {
     }
 
     /// The path, for messages.
-    pub fn location(&self) -> &str {
-        &self.location
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Runs `work` in one transaction, which is undone where it fails. `context` says what it is.
@@ -139,7 +139,7 @@ impl Db {
     ) -> std::result::Result<T, StoreError> {
         let outcome = self.write_locked(durability, work);
         self.ask_for_checkpoint();
-        outcome.map_err(|failure| failure.at(&self.location, context))
+        outcome.map_err(|failure| failure.at(&self.place, context))
     }
 
     fn write_locked<T>(
@@ -184,7 +184,7 @@ impl Db {
         work: impl FnOnce(&Connection) -> Result<T>,
     ) -> std::result::Result<T, StoreError> {
         let outcome = self.reader().and_then(|lent| work(lent.connection()));
-        outcome.map_err(|failure| failure.at(&self.location, context))
+        outcome.map_err(|failure| failure.at(&self.place, context))
     }
 
     /// Runs `work` on one state of the database.

@@ -53,7 +53,7 @@ impl Shape {
 /// # Errors
 ///
 /// Where stored rows would lose their meaning.
-pub(super) fn fit(connection: &mut Connection, schema: &Schema, location: &str) -> Result<()> {
+pub(super) fn fit(connection: &mut Connection, schema: &Schema, place: &str) -> Result<()> {
     let wanted = Domain {
         user: Shape::new(&schema.user),
         item: Shape::new(&schema.item),
@@ -67,11 +67,8 @@ pub(super) fn fit(connection: &mut Connection, schema: &Schema, location: &str) 
         None => create(&transaction, schema)?,
         Some(before) => {
             if let Some(difference) = difference(&before, &wanted) {
-                let location = location.to_owned();
-                let error = StoreError::Domain {
-                    location,
-                    difference,
-                };
+                let place = place.to_owned();
+                let error = StoreError::Domain { place, difference };
                 return Err(Failure::Store(error));
             }
             widen(&transaction, schema, &before)?;

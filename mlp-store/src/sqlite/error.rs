@@ -41,58 +41,54 @@ impl Failure {
     }
 
     /// The public error.
-    pub fn at(self, location: &str, context: &'static str) -> StoreError {
+    pub fn at(self, place: &str, context: &'static str) -> StoreError {
         match self {
             Self::Store(error) => error,
-            Self::List(error) => corrupt(location, &error),
-            Self::Sqlite(error) => from_sqlite(error, location, context),
+            Self::List(error) => corrupt(place, &error),
+            Self::Sqlite(error) => from_sqlite(error, place, context),
         }
     }
 }
 
-fn corrupt(location: &str, reason: &dyn std::fmt::Display) -> StoreError {
+fn corrupt(place: &str, reason: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt {
-        location: location.to_owned(),
+        place: place.to_owned(),
         reason: reason.to_string(),
     }
 }
 
-fn from_sqlite(error: rusqlite::Error, location: &str, context: &'static str) -> StoreError {
+fn from_sqlite(error: rusqlite::Error, place: &str, context: &'static str) -> StoreError {
     let backend = |error: rusqlite::Error| StoreError::Backend {
         context,
         source: Box::new(error),
     };
-    let location_of = || location.to_owned();
+    let place_of = || place.to_owned();
     match error {
         rusqlite::Error::ToSqlConversionFailure(error) => StoreError::Invalid(error.to_string()),
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::InvalidColumnType(..) => corrupt(location, &error),
+        | rusqlite::Error::InvalidColumnType(..) => corrupt(place, &error),
         rusqlite::Error::SqliteFailure(code, ref message) => match code.code {
-            ErrorCode::DiskFull => StoreError::Full {
-                location: location_of(),
-            },
+            ErrorCode::DiskFull => StoreError::Full { place: place_of() },
             // The shared-memory file beside the log is what did not fit.
             ErrorCode::SystemIoFailure if code.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
-                StoreError::Full {
-                    location: location_of(),
-                }
+                StoreError::Full { place: place_of() }
             }
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 let said = message.as_deref().unwrap_or("unreadable");
                 let reason = format!("{said}; restore a copy, or move it away to begin anew");
-                corrupt(location, &reason)
+                corrupt(place, &reason)
             }
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Unavailable {
-                reason: format!("another process has been writing to `{location}` for too long"),
+                reason: format!("another process has been writing to `{place}` for too long"),
             },
             ErrorCode::ReadOnly => StoreError::Open {
-                location: location_of(),
+                place: place_of(),
                 reason: "it cannot be written: check the permissions of the file and its directory"
                     .to_owned(),
             },
             ErrorCode::CannotOpen => StoreError::Open {
-                location: location_of(),
+                place: place_of(),
                 reason: "it cannot be opened or made: check the directory and its permissions"
                     .to_owned(),
             },

@@ -18,7 +18,7 @@ impl ServerLock {
     pub fn take(database: &Path) -> Result<Self, StoreError> {
         let path = lock_path(database);
         let fail = |error: std::io::Error| StoreError::Open {
-            location: path.display().to_string(),
+            place: path.display().to_string(),
             reason: error.to_string(),
         };
         let mut file = OpenOptions::new()

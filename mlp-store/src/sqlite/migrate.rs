@@ -103,12 +103,12 @@ const V1: &str = "
 /// # Errors
 ///
 /// Where it is another program's or a newer one's.
-pub(super) fn recognise(connection: &Connection, location: &str) -> Result<()> {
+pub(super) fn recognise(connection: &Connection, place: &str) -> Result<()> {
     if pragma(connection, "application_id")? == APPLICATION_ID {
         let found = version(connection)?;
         if found > VERSION {
             return Err(Failure::Store(StoreError::Newer {
-                location: location.to_owned(),
+                place: place.to_owned(),
                 found,
                 known: VERSION,
             }));
@@ -119,7 +119,7 @@ pub(super) fn recognise(connection: &Connection, location: &str) -> Result<()> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables > 0 || pragma(connection, "application_id")? != 0 {
         return Err(Failure::Store(StoreError::Open {
-            location: location.to_owned(),
+            place: place.to_owned(),
             reason: "it is a database of another program: name another file".to_owned(),
         }));
     }
@@ -128,11 +128,11 @@ pub(super) fn recognise(connection: &Connection, location: &str) -> Result<()> {
 
 /// Brings the tables to [`VERSION`], each step a transaction. Of several that open a file at once,
 /// one does each step.
-pub(super) fn migrate(connection: &mut Connection, location: &str) -> Result<()> {
+pub(super) fn migrate(connection: &mut Connection, place: &str) -> Result<()> {
     while version(connection)? < VERSION {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Only now does nobody else write: look again.
-        recognise(&transaction, location)?;
+        recognise(&transaction, place)?;
         let from = version(&transaction)?;
         let step = usize::try_from(from)
             .ok()

@@ -20,14 +20,14 @@ pub(super) fn open(
     schema: &Schema,
     options: &StoreOptions,
 ) -> std::result::Result<Db, StoreError> {
-    let location = path.display().to_string();
-    prepare(path, &location, schema, options).map_err(|failure| failure.at(&location, "open"))
+    let place = path.display().to_string();
+    prepare(path, &place, schema, options).map_err(|failure| failure.at(&place, "open"))
 }
 
 /// Makes the directory; a file's place that cannot be one is said before SQLite says less.
 pub(super) fn make_place(path: &Path) -> std::result::Result<(), StoreError> {
-    let fail = |location: &Path, reason: String| StoreError::Open {
-        location: location.display().to_string(),
+    let fail = |place: &Path, reason: String| StoreError::Open {
+        place: place.display().to_string(),
         reason,
     };
     if path.is_dir() {
@@ -41,29 +41,29 @@ pub(super) fn make_place(path: &Path) -> std::result::Result<(), StoreError> {
     }
 }
 
-fn prepare(path: &Path, location: &str, schema: &Schema, options: &StoreOptions) -> Result<Db> {
+fn prepare(path: &Path, place: &str, schema: &Schema, options: &StoreOptions) -> Result<Db> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
     if connection.is_readonly("main")? {
         return Err(Failure::Store(StoreError::Open {
-            location: location.to_owned(),
+            place: place.to_owned(),
             reason: "it is read-only: change the permissions of the file".to_owned(),
         }));
     }
     // One state of the file: another process may be making the tables just now.
     let looking = connection.unchecked_transaction()?;
-    migrate::recognise(&looking, location)?;
+    migrate::recognise(&looking, place)?;
     drop(looking);
-    use_log(&connection, location)?;
+    use_log(&connection, place)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     if let Some(bytes) = options.max_bytes {
         limit_size(&connection, bytes)?;
     }
-    migrate::migrate(&mut connection, location)?;
-    domain::fit(&mut connection, schema, location)?;
+    migrate::migrate(&mut connection, place)?;
+    domain::fit(&mut connection, schema, place)?;
     Db::new(path, connection)
 }
 
-fn use_log(connection: &Connection, location: &str) -> Result<()> {
+fn use_log(connection: &Connection, place: &str) -> Result<()> {
     let started = Instant::now();
     let mode: String = loop {
         let set = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
@@ -79,7 +79,7 @@ fn use_log(connection: &Connection, location: &str) -> Result<()> {
         return Ok(());
     }
     Err(Failure::Store(StoreError::Open {
-        location: location.to_owned(),
+        place: place.to_owned(),
         reason: "this file system has no shared memory for a write-ahead log: use a local disk"
             .to_owned(),
     }))

@@ -92,7 +92,7 @@ impl SqliteStore {
             backend: "sqlite",
             schema_version,
             program_version: migrate::VERSION,
-            location: self.db.location().to_owned(),
+            place: self.db.place().to_owned(),
             bytes: size("") + size("-wal"),
         })
     }

@@ -13,7 +13,7 @@ use mlp_store::{
 };
 
 fn open(dir: &Path, schema: &Arc<Schema>) -> Arc<dyn Store> {
-    SqliteStore::open(&dir.join("mlp.db"), Arc::clone(schema), StoreOptions::new()).unwrap()
+    SqliteStore::open(dir.join("mlp.db"), Arc::clone(schema), StoreOptions::new()).unwrap()
 }
 
 fn put(store: &dyn Store, schema: &Schema, ids: std::ops::RangeInclusive<i64>, seed: u64) {

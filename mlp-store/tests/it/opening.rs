@@ -60,7 +60,7 @@ fn a_place_that_cannot_be_written_is_said() {
         "/dev/null/store.db",
     ] {
         let error = error(Path::new(path));
-        assert!(matches!(&error, StoreError::Open { location, .. } if location == path));
+        assert!(matches!(&error, StoreError::Open { place, .. } if place == path));
         assert!(!error.is_transient());
     }
 }

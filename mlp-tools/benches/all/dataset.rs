@@ -14,7 +14,7 @@ use crate::row::{Row, median, note};
 pub const NAMES: [&str; 1] = ["dataset_rows_per_s_per_core"];
 
 const GENERATOR: &str = env!("CARGO_BIN_EXE_dataset_generator");
-const REPEATS: usize = 3;
+const REPEATS: usize = 5;
 const SESSIONS: u32 = 500_000;
 const ROWS: f64 = SESSIONS as f64 * 10.0;
 

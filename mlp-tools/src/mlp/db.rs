@@ -14,8 +14,10 @@ pub enum Command {
     /// Print where it is, its version and its size
     Status,
     /// Remove sessions and tasks that are older than a number of days
-    #[command(after_help = "Explored sessions with an answer are what models learn from and are \
-        judged by; they stay unless --explored is given.\n\nExample:\n  mlp db prune --days 90")]
+    #[command(
+        after_help = "Explored sessions with an answer are what models learn from and are \
+        judged by; they stay unless --explored is given.\n\nExample:\n  mlp db prune --days 90"
+    )]
     Prune {
         /// The age, in days
         #[arg(long, value_parser = clap::value_parser!(u32).range(0..=36_500))]
@@ -44,7 +46,10 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
         Command::Migrate | Command::Status => {
             let status = store.status()?;
             println!("database        {}", context.database);
-            println!("schema version  {} (this program: {})", status.schema_version, status.program_version);
+            println!(
+                "schema version  {} (this program: {})",
+                status.schema_version, status.program_version
+            );
             println!("size            {:.1} MB", status.bytes as f64 / 1e6);
             let counts = store.counts()?;
             println!("{:<15} {}", context.schema.item.table, counts.items);

@@ -14,8 +14,10 @@ use super::simulate::{Simulation, simulate};
 
 /// Say how good a model is on the judging sessions: explored, answered, and never learned from.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  mlp evaluate\n  mlp evaluate --model 2 --json model-2.json\n  \
-    mlp evaluate --simulated --sessions 1000 --seeds 5")]
+#[command(
+    after_help = "Examples:\n  mlp evaluate\n  mlp evaluate --model 2 --json model-2.json\n  \
+    mlp evaluate --simulated --sessions 1000 --seeds 5"
+)]
 pub struct Evaluate {
     /// The model. Default: the champion
     #[arg(long, conflicts_with = "simulated")]
@@ -87,7 +89,10 @@ pub fn run(evaluate: &Evaluate, context: &Context) -> Result<()> {
 }
 
 fn print(columns: &[(String, Evaluation)]) {
-    let header: String = columns.iter().map(|(name, _)| format!("{name:>14}")).collect();
+    let header: String = columns
+        .iter()
+        .map(|(name, _)| format!("{name:>14}"))
+        .collect();
     println!("{:<18}{header}", "");
     for (name, value) in ROWS {
         let cells: String = (columns.iter())
@@ -106,7 +111,12 @@ fn stored(evaluate: &Evaluate, context: &Context) -> Result<Vec<(String, Evaluat
     let row = find(&*store, evaluate.model)?;
     let artifact = Artifact::from_json(&row.artifact)?;
     let model = artifact.model(schema)?;
-    let data = SessionData::read(&*store, schema, SystemClock.now_us(), &DataOptions::default())?;
+    let data = SessionData::read(
+        &*store,
+        schema,
+        SystemClock.now_us(),
+        &DataOptions::default(),
+    )?;
     let judged = model.evaluate(&PairTable::new(&schema.features, &data.judging))?;
     println!(
         "model {} ({}), fitted on {} sessions; judged on {} sessions with {} picks",

@@ -14,9 +14,11 @@ use super::error::{Error, Result};
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
     /// Put every row of a tab-separated file into the catalog, as one catalog version
-    #[command(after_help = "The header names the fields of the schema's item. A column `ITEM_id` \
+    #[command(
+        after_help = "The header names the fields of the schema's item. A column `ITEM_id` \
         gives the ids; without it the rows are 1, 2, 3, … Other columns are ignored.\n\n\
-        Example:\n  mlp items import dataset/dataset_locations.tsv")]
+        Example:\n  mlp items import dataset/dataset_locations.tsv"
+    )]
     Import {
         /// The file
         file: PathBuf,
@@ -47,7 +49,9 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
                 let names = context.schema.item.columns.iter().map(|c| c.name.as_str());
                 let fields: Vec<String> = names
                     .zip(item.row.values())
-                    .map(|(name, value)| format!("\"{name}\":{}", json(value, &context.schema, name)))
+                    .map(|(name, value)| {
+                        format!("\"{name}\":{}", json(value, &context.schema, name))
+                    })
                     .collect();
                 let id = context.schema.item.id_name();
                 println!("{{\"{id}\":{},{}}}", item.item_id, fields.join(","));
@@ -70,7 +74,9 @@ fn json(value: &mlp_core::Value, schema: &Schema, column: &str) -> serde_json::V
         Value::Level(level) => {
             let position = schema.item.column(column);
             match position.map(|p| &schema.item.columns[p].kind) {
-                Some(FieldType::Category(levels)) => levels.get(usize::from(*level)).cloned().into(),
+                Some(FieldType::Category(levels)) => {
+                    levels.get(usize::from(*level)).cloned().into()
+                }
                 _ => serde_json::Value::Null,
             }
         }
@@ -79,9 +85,8 @@ fn json(value: &mlp_core::Value, schema: &Schema, column: &str) -> serde_json::V
 
 /// Reads an item file: ids, where the file has them, and rows.
 pub fn read(schema: &Schema, path: &Path) -> Result<Vec<(i64, Row)>> {
-    let fault = |line: u64, message: String| {
-        Error::run(format!("{}:{line}: {message}", path.display()))
-    };
+    let fault =
+        |line: u64, message: String| Error::run(format!("{}:{line}: {message}", path.display()));
     let file = std::fs::File::open(path).map_err(Error::file("read", path))?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(b'\t')
@@ -100,7 +105,9 @@ pub fn read(schema: &Schema, path: &Path) -> Result<Vec<(i64, Row)>> {
         let line = record.position().map_or(0, csv::Position::line);
         let id = match columns.id {
             None => rows.len() as i64 + 1,
-            Some(column) => id(record.get(column).unwrap_or_default()).map_err(|m| fault(line, m))?,
+            Some(column) => {
+                id(record.get(column).unwrap_or_default()).map_err(|m| fault(line, m))?
+            }
         };
         if !seen.insert(id) {
             return Err(fault(line, format!("id `{id}` stands twice")));
@@ -158,8 +165,10 @@ impl Columns {
 pub fn import(store: &dyn Store, rows: Vec<(i64, Row)>, replace: bool) -> Result<(i64, usize)> {
     let ids: HashSet<i64> = rows.iter().map(|(id, _)| *id).collect();
     let (_, current) = store.catalog()?;
-    let known: std::collections::HashMap<i64, &Row> =
-        current.iter().map(|item| (item.item_id, &item.row)).collect();
+    let known: std::collections::HashMap<i64, &Row> = current
+        .iter()
+        .map(|item| (item.item_id, &item.row))
+        .collect();
     let mut changes: Vec<ItemChange> = rows
         .into_iter()
         .filter(|(id, row)| known.get(id) != Some(&row))

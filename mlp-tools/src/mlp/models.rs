@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use mlp_core::Artifact;
-use mlp_store::{
-    DecisionKind, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store,
-};
+use mlp_store::{DecisionKind, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store};
 
 use super::context::Context;
 use super::error::{Error, Result};
@@ -70,7 +68,10 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
         }
         Command::Rollback { reason } => {
             decide(&*store, 0, DecisionKind::Rollback, reason)?;
-            println!("model {} is the champion again", find(&*store, None)?.model_id);
+            println!(
+                "model {} is the champion again",
+                find(&*store, None)?.model_id
+            );
             Ok(())
         }
         Command::Export { model, file } => {
@@ -85,7 +86,9 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
                 task_id: None,
                 artifact: artifact.to_json(),
             })?;
-            println!("model {model_id} is a challenger: `mlp models promote {model_id}` makes it champion");
+            println!(
+                "model {model_id} is a challenger: `mlp models promote {model_id}` makes it champion"
+            );
             Ok(())
         }
         Command::Log { limit } => log(&*store, *limit),
@@ -143,7 +146,9 @@ fn list(store: &dyn Store) -> Result<()> {
         "model", "status", "traffic", "made", "test AUC", "log loss", "precision@1"
     );
     for row in store.models()? {
-        let test = Artifact::from_json(&row.artifact).map(|a| a.test).unwrap_or_default();
+        let test = Artifact::from_json(&row.artifact)
+            .map(|a| a.test)
+            .unwrap_or_default();
         println!(
             "{:>6}  {:<10}  {:>6.0}%  {:<20}  {:>9}  {:>9}  {:>11}",
             row.model_id,
@@ -166,12 +171,18 @@ fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
     println!("made         {}", time(row.created_us));
     println!("traffic      {:.0}%", 100.0 * row.use_percentage);
     println!("family       {:?}, by {}", artifact.family, lineage.solver);
-    println!("fitted on    {} sessions, {} rows", lineage.sessions, lineage.rows);
+    println!(
+        "fitted on    {} sessions, {} rows",
+        lineage.sessions, lineage.rows
+    );
     if let (Some(from), Some(to)) = (lineage.from_us, lineage.to_us) {
         println!("answered     {} to {}", time(from), time(to));
     }
     println!("catalog      version {}", lineage.catalog_version);
-    println!("gradient     {:.1e} per row at the solution", lineage.gradient);
+    println!(
+        "gradient     {:.1e} per row at the solution",
+        lineage.gradient
+    );
     println!(
         "test         AUC {}, log loss {}, precision@1 {}",
         number(artifact.test.auc),
@@ -179,8 +190,11 @@ fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
         number(artifact.test.precision_at_1)
     );
     println!("weights of the standardised features, the largest first:");
-    let mut weights: Vec<(&String, f64)> =
-        artifact.features.iter().zip(artifact.weights.iter().copied()).collect();
+    let mut weights: Vec<(&String, f64)> = artifact
+        .features
+        .iter()
+        .zip(artifact.weights.iter().copied())
+        .collect();
     weights.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     for (name, weight) in weights.iter().take(15) {
         println!("  {name:<20} {weight:>+9.4}");

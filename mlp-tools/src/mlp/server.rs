@@ -50,7 +50,11 @@ impl Server {
             .build()
             .map_err(Error::run)?;
         let schema = Arc::clone(&context.schema);
-        let live = Live::start(Arc::clone(&store), Arc::clone(&schema), LiveOptions::default())?;
+        let live = Live::start(
+            Arc::clone(&store),
+            Arc::clone(&schema),
+            LiveOptions::default(),
+        )?;
         let mut server = Self {
             runtime,
             api: None,
@@ -87,7 +91,8 @@ impl Server {
             builder = builder.token(Secret::new(&token).map_err(Error::usage_from)?);
         }
         let app = builder.build().map_err(Error::usage_from)?;
-        app.check_exposure(serving.bind).map_err(Error::usage_from)?;
+        app.check_exposure(serving.bind)
+            .map_err(Error::usage_from)?;
         let listener = self
             .runtime
             .block_on(TcpListener::bind(serving.bind))

@@ -15,11 +15,23 @@ use super::error::{Error, Result};
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// Where the data is: `sqlite:PATH`. Default: `mlp.db` in the data directory
-    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL")]
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        global = true,
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub database: Option<String>,
 
     /// The data directory
-    #[arg(long, env = "MLP_DATA_DIR", global = true, default_value = ".mlp", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "MLP_DATA_DIR",
+        global = true,
+        default_value = ".mlp",
+        value_name = "DIR"
+    )]
     pub data_dir: PathBuf,
 
     /// The domain's schema. Default: `config/travel.toml` where it exists, else the one built in
@@ -31,7 +43,12 @@ pub struct Common {
 #[derive(Args, Clone, Debug)]
 pub struct Serving {
     /// The address to listen on
-    #[arg(long, env = "MLP_BIND", default_value = "127.0.0.1:4789", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "MLP_BIND",
+        default_value = "127.0.0.1:4789",
+        value_name = "ADDRESS"
+    )]
     pub bind: SocketAddr,
 
     /// A file with the token that protects content, training and models
@@ -40,11 +57,21 @@ pub struct Serving {
 
     /// Path prefixes that need no token, separated by commas. Default: /metrics; the inference
     /// routes, the description and the health checks never need one
-    #[arg(long, env = "MLP_PUBLIC_ROUTES", value_delimiter = ',', value_name = "PATHS")]
+    #[arg(
+        long,
+        env = "MLP_PUBLIC_ROUTES",
+        value_delimiter = ',',
+        value_name = "PATHS"
+    )]
     pub public_routes: Option<Vec<String>>,
 
     /// Seconds that requests and tasks under way get to finish when the server stops
-    #[arg(long, env = "MLP_DRAIN_S", default_value_t = 10.0, value_name = "SECONDS")]
+    #[arg(
+        long,
+        env = "MLP_DRAIN_S",
+        default_value_t = 10.0,
+        value_name = "SECONDS"
+    )]
     pub drain: f64,
 }
 
@@ -80,7 +107,9 @@ impl Common {
         };
         let scheme = url.split(':').next().unwrap_or_default();
         match url.strip_prefix("sqlite:") {
-            Some("" | "//") => Err(Error::usage("`sqlite:` needs a path, as in `sqlite:data/mlp.db`")),
+            Some("" | "//") => Err(Error::usage(
+                "`sqlite:` needs a path, as in `sqlite:data/mlp.db`",
+            )),
             // `sqlite:///var/x` and `sqlite:/var/x` name the same file.
             Some(path) => Ok(Database::Sqlite(PathBuf::from(
                 path.strip_prefix("//").unwrap_or(path),

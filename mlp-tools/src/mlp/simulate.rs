@@ -63,7 +63,9 @@ fn one(
             .map(|_| {
                 let user = sampler.sample(&mut rng);
                 let shown = draw_shown(catalog.len(), simulation.shown, &mut rng);
-                session(&travel, &user, &shown, &catalog, &items, &mut truth, &mut rng)
+                session(
+                    &travel, &user, &shown, &catalog, &items, &mut truth, &mut rng,
+                )
             })
             .collect::<Result<_>>()?;
         Ok((sessions, truth))

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use mlp_store::{
-    Live, LiveOptions, NewTask, Queue, Sessions, Store, TaskId, TaskKind, TaskStatus,
-};
+use mlp_store::{Live, LiveOptions, NewTask, Queue, Sessions, Store, TaskId, TaskKind, TaskStatus};
 use mlp_worker::{TrainingRequest, Worker, WorkerOptions};
 
 use super::context::Context;
@@ -13,8 +11,10 @@ use super::error::{Error, Result};
 
 /// Train a model on the answered sessions, compare it with the champion, and decide.
 #[derive(Args, Debug)]
-#[command(after_help = "Beside a running server the training may be done by that server's worker; \
-    the outcome is the same.\n\nExample:\n  mlp train --settle 0")]
+#[command(
+    after_help = "Beside a running server the training may be done by that server's worker; \
+    the outcome is the same.\n\nExample:\n  mlp train --settle 0"
+)]
 pub struct Train {
     /// Only answers that are older than this can be learned from, in seconds: until then a
     /// choice may change. Default: 60
@@ -76,7 +76,9 @@ pub fn wait(store: &dyn Store, task_id: TaskId, patience: Duration) -> Result<()
             None => return Err(Error::run(format!("there is no task `{task_id}`"))),
             Some(view) if view.status == TaskStatus::Success => return Ok(()),
             Some(view) if view.status == TaskStatus::Failure => {
-                return Err(Error::run(view.error.unwrap_or_else(|| "it failed".to_owned())));
+                return Err(Error::run(
+                    view.error.unwrap_or_else(|| "it failed".to_owned()),
+                ));
             }
             Some(_) if Instant::now() >= end => {
                 return Err(Error::run(format!("task `{task_id}` is still not done")));

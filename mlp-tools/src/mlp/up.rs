@@ -51,7 +51,12 @@ pub struct Up {
 #[derive(Args, Clone, Debug)]
 pub struct Learning {
     /// How long a choice may change before models learn from it, in seconds
-    #[arg(long, env = "MLP_SETTLE_S", default_value_t = 60.0, value_name = "SECONDS")]
+    #[arg(
+        long,
+        env = "MLP_SETTLE_S",
+        default_value_t = 60.0,
+        value_name = "SECONDS"
+    )]
     pub settle: f64,
 
     /// The share of sessions that are shown random items, to learn and judge from; kept in the
@@ -101,7 +106,12 @@ pub struct WorkerOnly {
     pub learning: Learning,
 
     /// Seconds that tasks under way get to finish when the worker stops
-    #[arg(long, env = "MLP_DRAIN_S", default_value_t = 10.0, value_name = "SECONDS")]
+    #[arg(
+        long,
+        env = "MLP_DRAIN_S",
+        default_value_t = 10.0,
+        value_name = "SECONDS"
+    )]
     pub drain: f64,
 }
 

@@ -19,7 +19,10 @@ fn fails(data: &Path, args: &[&str], code: i32, words: &[&str]) {
     let (status, stdout, stderr) = run(mlp(data).args(args));
     assert_eq!(status, code, "{args:?}\n{stdout}\n{stderr}");
     for word in words {
-        assert!(stderr.contains(word), "{args:?} does not say `{word}`:\n{stderr}");
+        assert!(
+            stderr.contains(word),
+            "{args:?} does not say `{word}`:\n{stderr}"
+        );
     }
 }
 
@@ -53,17 +56,47 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
     fails(data, &["fly"], 2, &["fly"]);
     fails(data, &["up", "--bind", "nowhere"], 2, &["nowhere"]);
     fails(data, &["up", "--settle", "-1"], 2, &["-1"]);
-    fails(data, &["up", "--empty", "--exploration", "1.5"], 2, &["`1.5`", "0 to 1"]);
-    fails(data, &["up", "--empty", "--drain", "1e9"], 2, &["1000000000"]);
-    fails(data, &["up", "--empty", "--bind", "0.0.0.0:0"], 2, &["MLP_TOKEN"]);
-    fails(data, &["--database", "postgres://u:secret@h/d", "db", "status"], 2, &["`postgres:…`"]);
-    fails(data, &["--database", "sqlite:", "db", "status"], 2, &["path"]);
+    fails(
+        data,
+        &["up", "--empty", "--exploration", "1.5"],
+        2,
+        &["`1.5`", "0 to 1"],
+    );
+    fails(
+        data,
+        &["up", "--empty", "--drain", "1e9"],
+        2,
+        &["1000000000"],
+    );
+    fails(
+        data,
+        &["up", "--empty", "--bind", "0.0.0.0:0"],
+        2,
+        &["MLP_TOKEN"],
+    );
+    fails(
+        data,
+        &["--database", "postgres://u:secret@h/d", "db", "status"],
+        2,
+        &["`postgres:…`"],
+    );
+    fails(
+        data,
+        &["--database", "sqlite:", "db", "status"],
+        2,
+        &["path"],
+    );
     fails(data, &["--log", "=loud", "db", "status"], 2, &["=loud"]);
     let bad = data.join("bad.toml");
     std::fs::write(&bad, "name = \"x\"\n[user]\nname = \"A\"\ntable = \"b\"\nfields = []\n[item]\nname = \"c\"\ntable = \"d\"\nfields = []\n").unwrap();
-    fails(data, &["--schema", bad.to_str().unwrap(), "db", "status"], 2, &["bad.toml:3", "`A`"]);
-    let (_, _, stderr) = run(mlp(data)
-        .args(["--database", "postgres://u:secret@h/d", "db", "status"]));
+    fails(
+        data,
+        &["--schema", bad.to_str().unwrap(), "db", "status"],
+        2,
+        &["bad.toml:3", "`A`"],
+    );
+    let (_, _, stderr) =
+        run(mlp(data).args(["--database", "postgres://u:secret@h/d", "db", "status"]));
     assert!(!stderr.contains("secret"));
 }
 
@@ -71,7 +104,12 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
 fn what_goes_wrong_exits_with_1_and_says_what() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
-    fails(data, &["--schema", "no/such.toml", "db", "status"], 1, &["no/such.toml"]);
+    fails(
+        data,
+        &["--schema", "no/such.toml", "db", "status"],
+        1,
+        &["no/such.toml"],
+    );
     fails(data, &["models", "show"], 1, &["mlp train"]);
     fails(data, &["models", "promote", "7"], 1, &["`7`"]);
     fails(data, &["models", "rollback"], 1, &["before"]);
@@ -81,7 +119,12 @@ fn what_goes_wrong_exits_with_1_and_says_what() {
     fails(data, &["up", "--dataset", "nowhere"], 1, &["nowhere"]);
     std::fs::write(data.join("junk.db"), vec![7; 9000]).unwrap();
     let junk = format!("sqlite:{}", data.join("junk.db").display());
-    fails(data, &["--database", &junk, "db", "status"], 1, &["junk.db"]);
+    fails(
+        data,
+        &["--database", &junk, "db", "status"],
+        1,
+        &["junk.db"],
+    );
 }
 
 #[test]
@@ -94,17 +137,29 @@ fn item_files_are_checked_with_file_line_and_column() {
     let file = data.join("items.tsv");
     let import = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        run(mlp(data).args(["--schema", schema, "items", "import", file.to_str().unwrap()]))
+        run(mlp(data).args([
+            "--schema",
+            schema,
+            "items",
+            "import",
+            file.to_str().unwrap(),
+        ]))
     };
     for (text, words) in [
         ("", &["items.tsv:1"][..]),
         ("cost\n", &["no rows"]),
         ("price\n3\n", &["items.tsv:1", "missing columns: cost"]),
         ("cost\n3\nx\n", &["items.tsv:3", "`cost`", "`x`"]),
-        ("cost\n-3\n", &["items.tsv:2", "`-3`", "greater than or equal to 0"]),
+        (
+            "cost\n-3\n",
+            &["items.tsv:2", "`-3`", "greater than or equal to 0"],
+        ),
         ("cost\tkind\n3\tgas\n", &["`kind`", "`gas`", "'tea'"]),
         ("cost\tcost\n3\t3\n", &["twice"]),
-        ("product_id\tcost\n5\t3\n5\t4\n", &["items.tsv:3", "`5` stands twice"]),
+        (
+            "product_id\tcost\n5\t3\n5\t4\n",
+            &["items.tsv:3", "`5` stands twice"],
+        ),
         ("product_id\tcost\n0\t3\n", &["`0`"]),
         ("cost\n3\t4\n", &["items.tsv:2"]),
         ("cost\nNaN\n", &["items.tsv:2", "finite"]),
@@ -112,11 +167,18 @@ fn item_files_are_checked_with_file_line_and_column() {
         let (status, _, stderr) = import(text);
         assert_eq!(status, 1, "{text:?}: {stderr}");
         for word in words {
-            assert!(stderr.contains(word), "{text:?} does not say `{word}`: {stderr}");
+            assert!(
+                stderr.contains(word),
+                "{text:?} does not say `{word}`: {stderr}"
+            );
         }
     }
-    let (status, stdout, _) = import("# ours\nproduct_id\tcost\tkind\tnote\n5\t3\ttea\tx\n9\t4.5\t\ty\n");
-    assert_eq!((status, stdout.as_str()), (0, "2 items read, 2 changes, catalog version 1\n"));
+    let (status, stdout, _) =
+        import("# ours\nproduct_id\tcost\tkind\tnote\n5\t3\ttea\tx\n9\t4.5\t\ty\n");
+    assert_eq!(
+        (status, stdout.as_str()),
+        (0, "2 items read, 2 changes, catalog version 1\n")
+    );
     // The same again changes nothing.
     let (_, stdout, _) = import("product_id\tcost\tkind\n5\t3\ttea\n9\t4.5\t\n");
     assert_eq!(stdout, "2 items read, 0 changes, catalog version 1\n");
@@ -156,15 +218,33 @@ fn models_are_trained_moved_promoted_and_rolled_back_beside_a_server() {
     let mut server = Server::up(data, free_port(), &["--sessions", "300"]);
     server.wait_until_ready();
     // A second server is refused, whatever port it wants.
-    fails(data, &["up", "--bind", "127.0.0.1:0"], 1, &["in use by another server", &server.id().to_string()]);
+    fails(
+        data,
+        &["up", "--bind", "127.0.0.1:0"],
+        1,
+        &["in use by another server", &server.id().to_string()],
+    );
     assert!(works(data, &["train", "--settle", "0"]).contains("model"));
     let file = data.join("model.json");
     works(data, &["models", "export", "1", file.to_str().unwrap()]);
     assert!(works(data, &["models", "import", file.to_str().unwrap()]).contains("challenger"));
     let list = works(data, &["models", "list"]);
-    assert!(list.contains("champion") && list.contains("challenger"), "{list}");
-    let imported = list.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    works(data, &["models", "promote", &imported, "--reason", "a test"]);
+    assert!(
+        list.contains("champion") && list.contains("challenger"),
+        "{list}"
+    );
+    let imported = list
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
+    works(
+        data,
+        &["models", "promote", &imported, "--reason", "a test"],
+    );
     assert!(works(data, &["models", "log"]).contains("a test"));
     // The server answers with it, within its poll.
     let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
@@ -181,7 +261,12 @@ fn models_are_trained_moved_promoted_and_rolled_back_beside_a_server() {
     assert!(works(data, &["db", "status"]).contains("locations       210"));
     assert_eq!(server.stop(), Some(0));
     std::fs::write(&file, "{\"format\":99}").unwrap();
-    fails(data, &["models", "import", file.to_str().unwrap()], 1, &["`99`"]);
+    fails(
+        data,
+        &["models", "import", file.to_str().unwrap()],
+        1,
+        &["`99`"],
+    );
 }
 
 #[test]
@@ -192,15 +277,26 @@ fn the_demo_tells_its_story_as_json() {
     let told = works(
         data,
         &[
-            "demo", "--exit", "--sessions", "600", "--seed", "3", "--bind", "127.0.0.1:0",
-            "--json", json.to_str().unwrap(),
+            "demo",
+            "--exit",
+            "--sessions",
+            "600",
+            "--seed",
+            "3",
+            "--bind",
+            "127.0.0.1:0",
+            "--json",
+            json.to_str().unwrap(),
         ],
     );
     assert!(told.contains("0 errors, 0 lost"), "{told}");
     let summary: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
     assert_eq!(summary["sessions"], 600);
-    assert_eq!((&summary["errors"], &summary["lost"]), (&0.into(), &0.into()));
+    assert_eq!(
+        (&summary["errors"], &summary["lost"]),
+        (&0.into(), &0.into())
+    );
     for key in ["answered", "pick_rate_first", "pick_rate_last", "seconds"] {
         assert!(summary[key].is_number(), "{key}");
     }
@@ -208,13 +304,26 @@ fn the_demo_tells_its_story_as_json() {
     assert!(models.len() >= 2, "{models:?}");
     let champions = models.iter().filter(|m| m["status"] == "champion").count();
     assert_eq!(champions, 1);
-    let shares: f64 = models.iter().map(|m| m["use_percentage"].as_f64().unwrap()).sum();
+    let shares: f64 = models
+        .iter()
+        .map(|m| m["use_percentage"].as_f64().unwrap())
+        .sum();
     assert_eq!(shares, 1.0);
     let events = summary["events"].as_array().unwrap();
     let times: Vec<f64> = events.iter().map(|e| e["at_s"].as_f64().unwrap()).collect();
     assert!(times.is_sorted());
     // A second run starts anew.
-    let again = works(data, &["demo", "--exit", "--sessions", "60", "--bind", "127.0.0.1:0"]);
+    let again = works(
+        data,
+        &[
+            "demo",
+            "--exit",
+            "--sessions",
+            "60",
+            "--bind",
+            "127.0.0.1:0",
+        ],
+    );
     assert!(again.contains("60 sessions in"), "{again}");
 }
 
@@ -228,7 +337,12 @@ fn a_dotenv_file_is_read_and_the_environment_wins() {
     assert_eq!(status, 0);
     assert!(stdout.contains("sqlite:from_file/mlp.db"), "{stdout}");
     let mut command = mlp(dir.path());
-    command.env("MLP_DATA_DIR", "from_environment").current_dir(dir.path());
+    command
+        .env("MLP_DATA_DIR", "from_environment")
+        .current_dir(dir.path());
     let (_, stdout, _) = run(command.args(["db", "status"]));
-    assert!(stdout.contains("sqlite:from_environment/mlp.db"), "{stdout}");
+    assert!(
+        stdout.contains("sqlite:from_environment/mlp.db"),
+        "{stdout}"
+    );
 }

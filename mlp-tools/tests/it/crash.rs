@@ -65,7 +65,9 @@ impl Promises {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["accepted", task] => promises.accepted.push(task.to_owned()),
                 ["selected", task, item] => {
-                    promises.selected.insert(task.to_owned(), item.parse().unwrap());
+                    promises
+                        .selected
+                        .insert(task.to_owned(), item.parse().unwrap());
                 }
                 _ => panic!("`{line}` is no line of the log"),
             }
@@ -88,13 +90,17 @@ struct Broken {
 fn compare(database: &Path, promises: &Promises) -> Broken {
     let db = rusqlite::Connection::open(database).unwrap();
     let mut query = db
-        .prepare("SELECT status, selected, selected_rank, shown_n FROM inferences WHERE task_id = ?1")
+        .prepare(
+            "SELECT status, selected, selected_rank, shown_n FROM inferences WHERE task_id = ?1",
+        )
         .unwrap();
     let mut broken = Broken::default();
     for task in &promises.accepted {
         let id = task.parse::<uuid::Uuid>().unwrap();
         let rows: Vec<(i64, Option<i64>)> = query
-            .query_map([id.as_bytes().as_slice()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_map([id.as_bytes().as_slice()], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .unwrap()
             .map(Result::unwrap)
             .collect();
@@ -198,7 +204,9 @@ fn crash(start: impl Fn(&Path, u16) -> Server, crashes: u32, seed: u64) -> Outco
     let mut random = seed;
     for _ in 0..crashes {
         // Any moment will do; this one differs from run to run of the loop.
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         std::thread::sleep(Duration::from_millis(150 + (random >> 33) % 450));
         server.kill();
         server = start(&data, port);
@@ -239,7 +247,11 @@ fn killed_servers_keep_what_they_acknowledged() {
 /// The same test with a server that answers before it commits: it must find that out.
 #[test]
 fn a_server_that_answers_before_it_commits_is_caught() {
-    let outcome = crash(|data, port| Server::start(faulty::command(data, port), port), 5, 2);
+    let outcome = crash(
+        |data, port| Server::start(faulty::command(data, port), port),
+        5,
+        2,
+    );
     println!(
         "{} accepted, {} selections acknowledged, {:?}",
         outcome.promises.accepted.len(),

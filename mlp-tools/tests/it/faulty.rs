@@ -85,16 +85,29 @@ fn serve() {
     let (Ok(data), Ok(port)) = (std::env::var(DATA), std::env::var(PORT)) else {
         return;
     };
-    let schema = Arc::new(Schema::parse("travel.toml", include_str!("../../../config/travel.toml")).unwrap());
+    let schema = Arc::new(
+        Schema::parse("travel.toml", include_str!("../../../config/travel.toml")).unwrap(),
+    );
     let path = Path::new(&data).join("mlp.db");
     let store: Arc<dyn Store> =
         SqliteStore::open(&path, Arc::clone(&schema), StoreOptions::new().server(true)).unwrap();
     if store.counts().unwrap().items == 0 {
         add_items(&*store, &schema);
     }
-    let live = Live::start(Arc::clone(&store), Arc::clone(&schema), LiveOptions::default()).unwrap();
+    let live = Live::start(
+        Arc::clone(&store),
+        Arc::clone(&schema),
+        LiveOptions::default(),
+    )
+    .unwrap();
     let options = WorkerOptions::default();
-    let worker = Worker::start(Arc::clone(&store), Arc::clone(&schema), Arc::clone(&live), options).unwrap();
+    let worker = Worker::start(
+        Arc::clone(&store),
+        Arc::clone(&schema),
+        Arc::clone(&live),
+        options,
+    )
+    .unwrap();
     let app = App::builder(schema, Arc::clone(&store), live)
         .sessions(Arc::new(AnswersFirst::new(store)))
         .build()

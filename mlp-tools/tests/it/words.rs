@@ -6,8 +6,19 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 4] = ["mlp-core", "mlp-store", "mlp-http", "mlp-worker"];
 
 /// Whole words, beside the names of the travel schema's own fields.
-const WORDS: [&str; 8] = [
-    "travel", "location", "locations", "hotel", "guest", "pool", "nights", "budget",
+const WORDS: [&str; 12] = [
+    "travel",
+    "location",
+    "locations",
+    "hotel",
+    "guest",
+    "people",
+    "pet",
+    "spas",
+    "lakes",
+    "mountains",
+    "arrival",
+    "nights",
 ];
 
 /// Fields of the travel schema whose names are words of any program.

@@ -63,7 +63,11 @@ fn a_model_ranks_by_descending_score_and_only_the_candidates() {
         let worker = worker(&store, &schema, WorkerOptions::default());
         let mut random = Random(3);
         let all = start(&*store, row(&schema.user, &mut random), None);
-        let some = start(&*store, row(&schema.user, &mut random), Some(vec![9, 2, 30, 9, 4_000]));
+        let some = start(
+            &*store,
+            row(&schema.user, &mut random),
+            Some(vec![9, 2, 30, 9, 4_000]),
+        );
         let none = start(&*store, row(&schema.user, &mut random), Some(vec![4_000]));
         for task in [all, some, none] {
             success(&settled(&*store, task));

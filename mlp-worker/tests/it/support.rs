@@ -59,7 +59,10 @@ pub struct Random(pub u64);
 
 impl Random {
     pub fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (self.0 >> 33) % n
     }
 }
@@ -78,7 +81,9 @@ pub fn row(entity: &Entity, random: &mut Random) -> Row {
             FieldType::Float => json!(random.below(most * 8) as f64 / 8.0),
             FieldType::Text => json!("somebody"),
             FieldType::Date => json!("2026-05-04"),
-            FieldType::Category(levels) => json!(levels[random.below(levels.len() as u64) as usize]),
+            FieldType::Category(levels) => {
+                json!(levels[random.below(levels.len() as u64) as usize])
+            }
             FieldType::IntList => json!([1 + random.below(90), 1 + random.below(90)]),
         };
         body.insert(field.name.clone(), value);
@@ -92,7 +97,7 @@ pub const ITEMS: u64 = 40;
 pub fn store(dir: &Path, schema: &Arc<Schema>) -> Arc<dyn Store> {
     let options = StoreOptions::new();
     let store: Arc<dyn Store> =
-        SqliteStore::open(&dir.join("mlp.db"), Arc::clone(schema), options).unwrap();
+        SqliteStore::open(dir.join("mlp.db"), Arc::clone(schema), options).unwrap();
     let mut random = Random(1);
     let changes: Vec<ItemChange> = (0..ITEMS)
         .map(|_| ItemChange::Put {
@@ -105,7 +110,12 @@ pub fn store(dir: &Path, schema: &Arc<Schema>) -> Arc<dyn Store> {
 }
 
 pub fn live(store: &Arc<dyn Store>, schema: &Arc<Schema>) -> Arc<Live> {
-    Live::start(Arc::clone(store), Arc::clone(schema), LiveOptions::default()).unwrap()
+    Live::start(
+        Arc::clone(store),
+        Arc::clone(schema),
+        LiveOptions::default(),
+    )
+    .unwrap()
 }
 
 pub fn worker(store: &Arc<dyn Store>, schema: &Arc<Schema>, options: WorkerOptions) -> Worker {

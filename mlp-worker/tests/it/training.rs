@@ -30,7 +30,10 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
         let models = store.models().unwrap();
         assert_eq!(models.len(), 1);
         assert_eq!(models[0].status, ModelStatus::Champion);
-        assert_eq!((models[0].task_id, models[0].use_percentage), (Some(first), 1.0));
+        assert_eq!(
+            (models[0].task_id, models[0].use_percentage),
+            (Some(first), 1.0)
+        );
         let artifact = Artifact::from_json(&models[0].artifact).unwrap();
         let judging = sessions.iter().filter(|s| is_judging(s)).count();
         assert!(judging > 100);
@@ -50,8 +53,17 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
         assert_eq!(again.lineage.parent, Some(models[1].model_id));
         let decisions = store.decisions(10).unwrap();
         assert_eq!(decisions.len(), 2);
-        assert!(decisions.iter().all(|d| d.decision.kind == DecisionKind::Promote));
-        assert!(decisions[0].decision.reason.contains(&format!("{judging} judging")));
+        assert!(
+            decisions
+                .iter()
+                .all(|d| d.decision.kind == DecisionKind::Promote)
+        );
+        assert!(
+            decisions[0]
+                .decision
+                .reason
+                .contains(&format!("{judging} judging"))
+        );
         worker.stop(Duration::from_secs(5));
     }
 }
@@ -102,9 +114,8 @@ fn unsettled_censored_and_unseen_choices_are_not_learned_from() {
                 .apply(&[show, SessionOp::Select { task_id, item_id }])
                 .unwrap();
         }
-        let read = |until| {
-            SessionData::read(&*store, &schema, until, &DataOptions::default()).unwrap()
-        };
+        let read =
+            |until| SessionData::read(&*store, &schema, until, &DataOptions::default()).unwrap();
         let data = read(i64::MAX);
         let all: Vec<_> = data.training.iter().chain(&data.judging).collect();
         assert_eq!(all.len(), 30);

@@ -204,7 +204,9 @@ impl Teller<'_> {
             sleep(Duration::from_millis(20)).await;
         }
         let models = self.models().await?;
-        let made = models.iter().find(|m| m.task_id.as_deref() == Some(&task.task_id));
+        let made = models
+            .iter()
+            .find(|m| m.task_id.as_deref() == Some(&task.task_id));
         match made {
             Some(model) => {
                 let kind = match model.status.as_str() {

@@ -21,8 +21,10 @@ use super::up::Learning;
 /// trained on little of it, users come and choose, a second model is trained on their choices,
 /// compared, and promoted or not.
 #[derive(Args, Debug)]
-#[command(after_help = "The data is in `demo` under the data directory, made anew each time.\n\n\
-    Examples:\n  mlp demo\n  mlp demo --seed 7 --exit --json demo.json")]
+#[command(
+    after_help = "The data is in `demo` under the data directory, made anew each time.\n\n\
+    Examples:\n  mlp demo\n  mlp demo --seed 7 --exit --json demo.json"
+)]
 pub struct Demo {
     #[command(flatten)]
     pub serving: Serving,
