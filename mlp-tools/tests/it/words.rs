@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 4] = ["mlp-core", "mlp-store", "mlp-http", "mlp-worker"];
 
 /// Whole words, beside the names of the travel schema's own fields.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 10] = [
     "travel",
     "location",
     "locations",
