@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::traits::SettledFeed;
-use crate::types::{TaskId, TaskStatus};
+use crate::types::{TaskId, TaskKind, TaskStatus};
 
 /// How many of the newest events are remembered; who lags further behind is told so.
 const REMEMBERED: usize = 16_384;
@@ -13,15 +13,15 @@ const REMEMBERED: usize = 16_384;
 #[derive(Debug)]
 pub(crate) struct Signals {
     state: Mutex<State>,
-    work: Condvar,
+    work: [Condvar; TaskKind::ALL.len()],
     settled: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Rises with every piece of news about work. Starts over 0, so that who saw nothing yet looks
-    /// at once.
-    work: u64,
+    /// Rises with every piece of news about work, for each kind. Starts over 0, so that who saw
+    /// nothing yet looks at once.
+    work: [u64; TaskKind::ALL.len()],
     /// The number of the next event; the newest remembered one has the number before.
     next: u64,
     events: VecDeque<Event>,
@@ -38,11 +38,11 @@ impl Signals {
     pub fn new() -> Self {
         Self {
             state: Mutex::new(State {
-                work: 1,
+                work: [1; TaskKind::ALL.len()],
                 next: 1,
                 events: VecDeque::new(),
             }),
-            work: Condvar::new(),
+            work: std::array::from_fn(|_| Condvar::new()),
             settled: Condvar::new(),
         }
     }
@@ -52,10 +52,10 @@ impl Signals {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There may be work.
-    pub fn work(&self) {
-        self.lock().work += 1;
-        self.work.notify_all();
+    /// There may be work of a kind. Who waits for another kind sleeps on.
+    pub fn work(&self, kind: TaskKind) {
+        self.lock().work[kind as usize] += 1;
+        self.work[kind as usize].notify_all();
     }
 
     /// These became final.
@@ -71,20 +71,20 @@ impl Signals {
     /// Another process changed something.
     pub fn unknown(&self) {
         let mut state = self.lock();
-        state.work += 1;
+        state.work.iter_mut().for_each(|news| *news += 1);
         state.extend([Event::Unknown]);
         drop(state);
-        self.work.notify_all();
+        self.work.iter().for_each(Condvar::notify_all);
         self.settled.notify_all();
     }
 
     /// Blocks until there is news since `seen`, or `timeout`; gives the newest news' number.
-    pub fn wait_for_work(&self, seen: u64, timeout: Duration) -> u64 {
+    pub fn wait_for_work(&self, kind: TaskKind, seen: u64, timeout: Duration) -> u64 {
+        let kind = kind as usize;
         let state = self.lock();
-        let waited = self
-            .work
-            .wait_timeout_while(state, timeout, |state| state.work == seen);
-        waited.unwrap_or_else(PoisonError::into_inner).0.work
+        let waited =
+            self.work[kind].wait_timeout_while(state, timeout, |state| state.work[kind] == seen);
+        waited.unwrap_or_else(PoisonError::into_inner).0.work[kind]
     }
 
     /// Blocks until something became final after `cursor`, or `deadline`; gives that.
@@ -172,9 +172,9 @@ mod tests {
     #[test]
     fn what_another_process_did_is_unknown() {
         let signals = Signals::new();
-        let seen = signals.wait_for_work(0, Duration::ZERO);
+        let seen = signals.wait_for_work(TaskKind::Training, 0, Duration::ZERO);
         signals.unknown();
-        assert!(signals.wait_for_work(seen, Duration::ZERO) > seen);
+        assert!(signals.wait_for_work(TaskKind::Training, seen, Duration::ZERO) > seen);
         assert!(signals.wait_for_settled(1, soon()).incomplete);
     }
 }

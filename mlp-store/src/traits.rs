@@ -48,10 +48,10 @@ pub trait Queue: Send + Sync {
     /// How many tasks of a kind wait.
     fn depth(&self, kind: TaskKind) -> Result<QueueDepth>;
 
-    /// Blocks until there may be work that was not there at `seen` (the last return value; 0 at
+    /// Blocks until there may be work of a kind that was not there at `seen` (the last return value; 0 at
     /// first), or `timeout`. Never misses work that this process adds; others' may need the
     /// timeout.
-    fn wait_for_work(&self, seen: u64, timeout: Duration) -> u64;
+    fn wait_for_work(&self, kind: TaskKind, seen: u64, timeout: Duration) -> u64;
 
     /// Blocks until tasks became final after `cursor` (0 at first), or `timeout`. What
     /// [`SessionOp::Rank`] settles is not told: its reply says so.

@@ -20,7 +20,7 @@ pub(crate) fn run(shared: &Shared) {
         match shared.store.claim(&claim) {
             Ok(leases) if leases.is_empty() => {
                 backoff.reset();
-                seen = shared.store.wait_for_work(seen, shared.options.poll);
+                seen = (shared.store).wait_for_work(claim.kind, seen, shared.options.poll);
             }
             Ok(leases) => {
                 backoff.reset();

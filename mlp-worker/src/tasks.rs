@@ -17,7 +17,8 @@ pub(crate) fn run(shared: &Shared) {
             Ok(true) => backoff.reset(),
             Ok(false) => {
                 backoff.reset();
-                seen = shared.store.wait_for_work(seen, shared.options.poll);
+                let (kind, poll) = (TaskKind::Training, shared.options.poll);
+                seen = shared.store.wait_for_work(kind, seen, poll);
             }
             Err(error) => {
                 tracing::warn!(%error, "no training could be claimed");

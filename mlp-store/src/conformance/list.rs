@@ -91,6 +91,7 @@ macro_rules! conformance_list {
             signals:
                 a_start_wakes_who_waits_for_work
                 every_kind_of_work_wakes
+                work_of_another_kind_wakes_nobody
                 waiting_for_work_ends
                 who_never_looked_does_not_wait
                 a_settlement_reaches_who_waits

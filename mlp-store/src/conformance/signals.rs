@@ -22,11 +22,13 @@ fn meanwhile<T: Send>(wait: impl FnOnce() -> T + Send, act: impl FnOnce()) -> T 
 
 pub(super) fn a_start_wakes_who_waits_for_work(bench: &Bench) {
     let open = bench.open();
-    let seen = open.store.wait_for_work(0, Duration::ZERO);
+    let seen = open
+        .store
+        .wait_for_work(TaskKind::Inference, 0, Duration::ZERO);
     let (waited, news) = meanwhile(
         || {
             let began = Instant::now();
-            let news = open.store.wait_for_work(seen, LONG);
+            let news = open.store.wait_for_work(TaskKind::Inference, seen, LONG);
             (began.elapsed(), news)
         },
         || _ = open.start(),
@@ -39,34 +41,57 @@ pub(super) fn every_kind_of_work_wakes(bench: &Bench) {
     let open = bench.open();
     open.start();
     let lease = open.claim_one();
-    let wakes = |act: &dyn Fn()| {
-        let seen = open.store.wait_for_work(0, Duration::ZERO);
+    let wakes = |kind, act: &dyn Fn()| {
+        let seen = open.store.wait_for_work(kind, 0, Duration::ZERO);
         act();
-        assert_ne!(open.store.wait_for_work(seen, LONG), seen);
+        assert_ne!(open.store.wait_for_work(kind, seen, LONG), seen);
     };
-    wakes(&|| _ = open.settle(&lease, Outcome::Released));
-    wakes(&|| _ = ok(open.store.enqueue(&task(TaskKind::Training))));
+    wakes(TaskKind::Inference, &|| {
+        _ = open.settle(&lease, Outcome::Released);
+    });
+    wakes(TaskKind::Training, &|| {
+        _ = ok(open.store.enqueue(&task(TaskKind::Training)));
+    });
     let lease = open.claim_one();
     let error = "again".to_owned();
     let after = Duration::ZERO;
-    wakes(&|| {
+    wakes(TaskKind::Inference, &|| {
         let error = error.clone();
         open.settle(&lease, Outcome::Retry { error, after });
     });
 }
 
+pub(super) fn work_of_another_kind_wakes_nobody(bench: &Bench) {
+    let open = bench.open();
+    let news = |kind| open.store.wait_for_work(kind, 0, Duration::ZERO);
+    let before = TaskKind::ALL.map(news);
+    open.start();
+    let [inference, training, monitoring] = TaskKind::ALL.map(news);
+    assert_ne!(inference, before[0]);
+    assert_eq!([training, monitoring], before[1..]);
+    ok(open.store.enqueue(&task(TaskKind::Training)));
+    let after = TaskKind::ALL.map(news);
+    assert_eq!([after[0], after[2]], [inference, monitoring]);
+    assert_ne!(after[1], training);
+}
+
 pub(super) fn waiting_for_work_ends(bench: &Bench) {
     let open = bench.open();
-    let seen = open.store.wait_for_work(0, Duration::ZERO);
+    let seen = open
+        .store
+        .wait_for_work(TaskKind::Inference, 0, Duration::ZERO);
     let began = Instant::now();
-    assert_eq!(open.store.wait_for_work(seen, SHORT), seen);
+    assert_eq!(
+        open.store.wait_for_work(TaskKind::Inference, seen, SHORT),
+        seen
+    );
     assert!(began.elapsed() >= SHORT);
 }
 
 pub(super) fn who_never_looked_does_not_wait(bench: &Bench) {
     let open = bench.open();
     let began = Instant::now();
-    assert_ne!(open.store.wait_for_work(0, LONG), 0);
+    assert_ne!(open.store.wait_for_work(TaskKind::Inference, 0, LONG), 0);
     assert!(began.elapsed() < LONG / 2);
 }
 
@@ -129,10 +154,15 @@ pub(super) fn what_is_not_final_is_not_told(bench: &Bench) {
 
 pub(super) fn a_second_handle_hears_of_the_first(bench: &Bench) {
     let (here, there) = (bench.open(), bench.open());
-    let seen = there.store.wait_for_work(0, Duration::ZERO);
+    let seen = there
+        .store
+        .wait_for_work(TaskKind::Inference, 0, Duration::ZERO);
     let cursor = there.store.wait_for_settled(0, Duration::ZERO).cursor;
     let id = here.start();
-    assert_ne!(there.store.wait_for_work(seen, SHORT), seen);
+    assert_ne!(
+        there.store.wait_for_work(TaskKind::Inference, seen, SHORT),
+        seen
+    );
     here.settle(&here.claim_one(), Outcome::Ranked(ranking(1)));
     let feed = there.store.wait_for_settled(cursor, SHORT);
     assert!(feed.incomplete || feed.tasks == [(id, TaskStatus::Success)]);

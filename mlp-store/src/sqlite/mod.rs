@@ -169,8 +169,8 @@ impl Queue for SqliteStore {
         self.queue_depth(kind)
     }
 
-    fn wait_for_work(&self, seen: u64, timeout: Duration) -> u64 {
-        self.await_work(seen, timeout)
+    fn wait_for_work(&self, kind: TaskKind, seen: u64, timeout: Duration) -> u64 {
+        self.await_work(kind, seen, timeout)
     }
 
     fn wait_for_settled(&self, cursor: u64, timeout: Duration) -> SettledFeed {

@@ -27,22 +27,22 @@ impl SqliteStore {
             let settle = |settlement: &Settlement| self.settle_one(tx, settlement);
             settlements.iter().map(settle).collect::<Result<Vec<_>>>()
         })?;
-        let mut again = false;
-        let ended = settlements
-            .iter()
-            .zip(&settled)
+        let pairs = || settlements.iter().zip(&settled);
+        let ended: Vec<_> = pairs()
             .filter_map(|(s, now)| match *now {
                 Settled::Now(status, _) if status.is_final() => Some((s.lease.task_id, status)),
-                Settled::Now(..) => {
-                    again = true;
-                    None
-                }
-                Settled::Stale => None,
-            });
-        let ended: Vec<_> = ended.collect();
+                _ => None,
+            })
+            .collect();
         self.db.signals.settled(ended);
-        if again {
-            self.db.signals.work();
+        let again = |(s, now): (&Settlement, &Settled)| match *now {
+            Settled::Now(status, _) if !status.is_final() => Some(s.lease.kind),
+            _ => None,
+        };
+        for kind in TaskKind::ALL {
+            if pairs().filter_map(again).any(|k| k == kind) {
+                self.db.signals.work(kind);
+            }
         }
         Ok(settled)
     }
@@ -156,7 +156,7 @@ impl SqliteStore {
             tx.prepare_cached(insert)?.execute(values)?;
             Ok(task.task_id)
         })?;
-        self.db.signals.work();
+        self.db.signals.work(task.kind);
         Ok(id)
     }
 
@@ -217,13 +217,13 @@ impl SqliteStore {
         })
     }
 
-    pub(super) fn await_work(&self, seen: u64, timeout: Duration) -> u64 {
-        let now = self.db.signals.wait_for_work(seen, timeout);
+    pub(super) fn await_work(&self, kind: TaskKind, seen: u64, timeout: Duration) -> u64 {
+        let now = self.db.signals.wait_for_work(kind, seen, timeout);
         if now != seen {
             return now;
         }
         self.db.look_for_others();
-        self.db.signals.wait_for_work(seen, Duration::ZERO)
+        self.db.signals.wait_for_work(kind, seen, Duration::ZERO)
     }
 
     pub(super) fn await_settled(&self, cursor: u64, timeout: Duration) -> SettledFeed {

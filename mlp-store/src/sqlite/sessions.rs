@@ -11,8 +11,8 @@ use super::state::{kind, status, task_id};
 use crate::codec;
 use crate::error::StoreError;
 use crate::types::{
-    NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown, TaskId, TaskStatus,
-    TaskView,
+    NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown, TaskId, TaskKind,
+    TaskStatus, TaskView,
 };
 
 impl SqliteStore {
@@ -32,7 +32,7 @@ impl SqliteStore {
             Ok((replies?, batch.queued))
         })?;
         if queued {
-            self.db.signals.work();
+            self.db.signals.work(TaskKind::Inference);
         }
         Ok(replies)
     }

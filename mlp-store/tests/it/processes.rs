@@ -145,14 +145,14 @@ fn a_lease_survives_its_processs_kill_until_it_expires() {
 fn another_process_is_noticed() {
     let (_directory, path) = directory();
     let store = open(&path).unwrap();
-    let seen = store.wait_for_work(0, Duration::ZERO);
+    let seen = store.wait_for_work(TaskKind::Inference, 0, Duration::ZERO);
     let cursor = store.wait_for_settled(0, Duration::ZERO).cursor;
     let (mut child, mut said) = run_child(&path, "start");
     let id = next_id(&mut said).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     let short = Duration::from_millis(20);
-    assert_ne!(store.wait_for_work(seen, short), seen);
+    assert_ne!(store.wait_for_work(TaskKind::Inference, seen, short), seen);
     assert!(store.wait_for_settled(cursor, short).incomplete);
     let lease = claim(&store, 1).remove(0);
     assert_eq!(lease.task_id, id);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mlp_http::{App, Secret};
 use mlp_store::{Live, LiveOptions, Store};
 use mlp_worker::{StopReport, Worker, WorkerOptions};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -93,9 +93,7 @@ impl Server {
         let app = builder.build().map_err(Error::usage_from)?;
         app.check_exposure(serving.bind)
             .map_err(Error::usage_from)?;
-        let listener = self
-            .runtime
-            .block_on(TcpListener::bind(serving.bind))
+        let listener = (self.runtime.block_on(async { listen_on(serving.bind) }))
             .map_err(|e| Error::run(format!("cannot listen on `{}`: {e}", serving.bind)))?;
         let address = listener.local_addr().map_err(Error::run)?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -157,6 +155,21 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Connections that may wait to be accepted: a thousand clients that come at once are not to be
+/// sent away for a second, as the usual 128 would.
+const BACKLOG: u32 = 4096;
+
+fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that starts again takes its port back at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Threads of the API: parsing and writing is little work beside the store's.

@@ -214,7 +214,8 @@ impl Worker {
             let mut seen = 0;
             while !stopped.load(Ordering::Relaxed) {
                 if work(store.as_ref(), &live, &mut scratch) == 0 {
-                    seen = store.wait_for_work(seen, Duration::from_millis(20));
+                    seen =
+                        store.wait_for_work(TaskKind::Inference, seen, Duration::from_millis(20));
                 }
             }
         });
