@@ -1,4 +1,4 @@
-//! Persistence and the task queue behind traits.
+#![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
 #[cfg(feature = "conformance")]
@@ -8,6 +8,7 @@ pub mod sqlite;
 mod clock;
 mod codec;
 mod error;
+mod history;
 mod live;
 mod options;
 mod signals;
@@ -15,11 +16,11 @@ mod traits;
 mod types;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-
 pub use error::StoreError;
+pub use history::ItemHistory;
 pub use live::{
-    DEFAULT_EXPLORATION, EXPLORATION_SETTING, ItemHistory, Live, LiveCatalog, LiveOptions,
-    RankScratch, Serving, ServingModel,
+    DEFAULT_EXPLORATION, EXPLORATION_SETTING, Live, LiveCatalog, LiveOptions, RankScratch, Serving,
+    ServingModel,
 };
 pub use options::StoreOptions;
 pub use traits::{

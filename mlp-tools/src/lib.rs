@@ -1,5 +1,4 @@
-//! The binaries `mlp`, `dataset_generator` and `traffic_generator`, as a library.
-
+#![doc = include_str!("../README.md")]
 pub mod dataset;
 pub mod mlp;
 pub mod traffic;

@@ -1,0 +1,20 @@
+//! What goes into a store and comes out of it.
+
+mod item;
+mod model;
+mod session;
+mod task;
+mod upkeep;
+
+pub use item::{ItemChange, ItemVersion, Versions};
+pub use model::{DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel};
+pub use session::{
+    Counts, Idempotency, ImportedSession, LoggedSession, NONE_OF_THESE, NewSession,
+    RESULTS_PER_INFERENCE, Ranking, ResultRow, SessionOp, SessionQuery, SessionReply, Shown,
+    UserRow,
+};
+pub use task::{
+    ClaimOptions, Lease, LeaseRef, NewTask, Outcome, QueueDepth, Settled, Settlement, TaskId,
+    TaskKind, TaskStatus, TaskView, Work,
+};
+pub use upkeep::{Pruned, StoreStatus};
