@@ -130,9 +130,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         database: Database::Sqlite(dir.join("mlp.db")),
         ..context.clone()
     };
-    // The lock is taken on what is there before any of it goes.
     if dir.exists() {
-        drop(context.open(true));
         clear(&dir, &context)?;
     }
     std::fs::create_dir_all(&dir).map_err(Error::file("make", &dir))?;
@@ -164,13 +162,12 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
     Ok((server, context))
 }
 
-/// Removes what an earlier demo left, and nothing else.
+/// Removes what an earlier demo left, and nothing else, unless its server is still up.
 fn clear(dir: &std::path::Path, context: &Context) -> Result<()> {
-    context.open(true).map(drop).or_else(|error| match error {
-        // What cannot be opened can be removed, unless somebody uses it.
-        Error::Store(mlp_store::StoreError::Held { .. }) => Err(error),
-        _ => Ok(()),
-    })?;
+    // What cannot be opened for another reason can be removed.
+    if let Err(error @ Error::Store(mlp_store::StoreError::Held { .. })) = context.open(true) {
+        return Err(error);
+    }
     for name in ["mlp.db", "mlp.db-wal", "mlp.db-shm", "mlp.db.lock"] {
         match std::fs::remove_file(dir.join(name)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
