@@ -99,25 +99,32 @@ impl TrainingRequest {
 
 fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
     let settle = TrainingRequest::of(lease).and_then(|r| r.settle(shared.options.settle));
-    let until = match settle {
-        Ok(settle) => shared.options.clock.now_us() - micros(settle),
+    let settle = match settle {
+        Ok(settle) => settle,
         Err(error) => return Outcome::Failed { error },
     };
+    let until = shared.options.clock.now_us() - micros(settle);
     let (store, schema) = (shared.store.as_ref(), &shared.schema);
     let trained = catch_unwind(AssertUnwindSafe(|| {
         train(store, schema, lease.task_id, until, &shared.options.train)
     }));
     match trained {
         Ok(Ok((model, decision))) => Outcome::Trained { model, decision },
-        Ok(Err(error)) => failed(&error, lease),
+        Ok(Err(error)) => failed(&error, settle, lease),
         Err(_) => Outcome::Failed {
             error: "training panicked".to_owned(),
         },
     }
 }
 
-fn failed(error: &TrainingError, lease: &Lease) -> Outcome {
-    let message = error.to_string();
+fn failed(error: &TrainingError, settle: Duration, lease: &Lease) -> Outcome {
+    let mut message = error.to_string();
+    if error.is_too_few() && !settle.is_zero() {
+        message += &format!(
+            "; answers of the last {} s were left out: they may change",
+            settle.as_secs()
+        );
+    }
     if error.is_transient() {
         Outcome::Retry {
             error: message,

@@ -40,6 +40,11 @@ pub enum TrainingError {
 }
 
 impl TrainingError {
+    /// Whether there was too little data.
+    pub fn is_too_few(&self) -> bool {
+        matches!(self, Self::Fit(FitError::TooFew { .. }))
+    }
+
     /// Whether the same training may succeed later, with nothing changed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_transient())

@@ -76,7 +76,13 @@ fn too_little_data_is_a_failure_that_says_so() {
         let worker = worker(&store, &schema, options());
         let view = settled(&*store, train(&*store, "{}"));
         assert_eq!((view.status, view.attempts), (TaskStatus::Failure, 1));
-        assert!(view.error.unwrap().contains("too few"));
+        let error = view.error.unwrap();
+        assert!(
+            error.contains("too few") && !error.contains("left out"),
+            "{error}"
+        );
+        let view = settled(&*store, train(&*store, r#"{"settle_s":90}"#));
+        assert!(view.error.unwrap().contains("the last 90 s were left out"));
         let view = settled(&*store, train(&*store, r#"{"settle_s":-1}"#));
         assert_eq!(view.status, TaskStatus::Failure);
         assert!(view.error.unwrap().contains("`-1`"));
