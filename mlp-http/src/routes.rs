@@ -253,7 +253,7 @@ fn models() -> Vec<Spec> {
     use Scope::Models;
     vec![
         spec(Method::GET, "/models", Models, Endpoint::Models, Shape::Models,
-            "All models, the newest first"),
+            "The models, the newest first").with(&[Parameter::PageLimit]).fails(&[422]),
         spec(Method::GET, "/models/{model_id}", Models, Endpoint::Model, Shape::Model,
             "One model").fails(&[404, 422]),
         spec(Method::POST, "/models/{model_id}/promote", Models, Endpoint::Promote, Shape::Model,

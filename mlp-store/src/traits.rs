@@ -123,8 +123,8 @@ pub trait Registry: Send + Sync {
     /// Keeps a model as a challenger; gives its number.
     fn insert_model(&self, model: &NewModel) -> Result<i64>;
 
-    /// All models, the newest first.
-    fn models(&self) -> Result<Vec<ModelRow>>;
+    /// Models, at most `limit`, the newest first.
+    fn models(&self, limit: usize) -> Result<Vec<ModelRow>>;
 
     /// One model.
     fn model(&self, model_id: i64) -> Result<Option<ModelRow>>;

@@ -46,7 +46,7 @@ fn work(shared: &Shared, leases: &[Lease], scratch: &mut RankScratch) {
     if let Err(error) = shared.settle(&settlements) {
         tracing::error!(%error, tasks = leases.len(), "results could not be kept: the tasks will be tried again");
     }
-    shared.let_go(leases);
+    shared.let_go(TaskKind::Inference);
 }
 
 fn outcome(serving: &Serving, lease: &Lease, scratch: &mut RankScratch) -> Outcome {

@@ -50,7 +50,7 @@ fn run_one(shared: &Shared) -> Result<bool, mlp_store::StoreError> {
         outcome,
     };
     let settled = shared.settle(&[settlement]);
-    shared.let_go(&leases);
+    shared.let_go(TaskKind::Training);
     let task_id = lease.task_id;
     match (settled, failure) {
         (Ok(_), Some(error)) => tracing::warn!(%task_id, error, "training failed"),

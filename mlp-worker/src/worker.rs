@@ -6,7 +6,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mlp_core::Schema;
-use mlp_store::{Clock, Lease, Live, Outcome, Settlement, Store, StoreError, SystemClock};
+use mlp_store::{
+    Clock, Lease, LeaseRef, Live, Outcome, Settlement, Store, StoreError, SystemClock, TaskKind,
+};
 
 use crate::inference;
 use crate::tasks;
@@ -57,7 +59,7 @@ pub(crate) struct Shared {
     pub options: WorkerOptions,
     stopping: AtomicBool,
     /// What is under lease right now, to be given back when the deadline of a stop has come.
-    held: Mutex<Vec<Lease>>,
+    held: Mutex<Vec<LeaseRef>>,
 }
 
 impl Shared {
@@ -65,17 +67,17 @@ impl Shared {
         self.stopping.load(Ordering::Acquire)
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Vec<Lease>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, Vec<LeaseRef>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn hold(&self, leases: &[Lease]) {
-        self.held().extend_from_slice(leases);
+        self.held().extend(leases.iter().map(Lease::reference));
     }
 
-    pub fn let_go(&self, leases: &[Lease]) {
-        self.held()
-            .retain(|held| !leases.iter().any(|l| l.reference() == held.reference()));
+    /// Each kind has one thread, which holds one batch at a time.
+    pub fn let_go(&self, kind: TaskKind) {
+        self.held().retain(|held| held.kind != kind);
     }
 
     /// Settles, and tries again while the store is out of reach and the lease may still be ours.
@@ -167,7 +169,7 @@ impl Worker {
         }
         let left: Vec<Settlement> = (self.shared.held().drain(..))
             .map(|lease| Settlement {
-                lease: lease.reference(),
+                lease,
                 outcome: Outcome::Released,
             })
             .collect();

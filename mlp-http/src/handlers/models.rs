@@ -48,7 +48,8 @@ fn found(store: &dyn Store, model: Option<ModelRow>) -> Result<Option<Json>, Sto
 
 /// `GET /models`.
 pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Failure> {
-    let models = |store: &dyn Store| values(store, &store.models()?);
+    let limit = call.query.limit(crate::DEFAULT_PAGE, crate::MAX_PAGE)?;
+    let models = move |store: &dyn Store| values(store, &store.models(limit)?);
     let models = call.shared.desk.call(models).await?;
     Ok(Answer::value(&models.into()))
 }

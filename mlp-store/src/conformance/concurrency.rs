@@ -148,7 +148,7 @@ pub(super) fn there_is_a_champion_at_every_moment(bench: &Bench) {
     for name in ["a", "b", "c", "d"] {
         ok(open.store.insert_model(&super::bench::model(name)));
     }
-    let ids: Vec<i64> = (ok(open.store.models()).iter())
+    let ids: Vec<i64> = (ok(open.store.models(100)).iter())
         .map(|model| model.model_id)
         .collect();
     let promote = super::bench::decision(DecisionKind::Promote);

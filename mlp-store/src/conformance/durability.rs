@@ -67,7 +67,7 @@ pub(super) fn catalog_and_registry_outlive_a_restart(bench: &Bench) {
         let store = &open.store;
         (
             ok(store.catalog()),
-            ok(store.models()),
+            ok(store.models(100)),
             ok(store.decisions(10)),
             ok(store.setting("exploration")),
             ok(store.versions()),

@@ -139,6 +139,7 @@ macro_rules! conformance_list {
                 many_sessions_are_imported_at_once;
             registry:
                 a_new_model_is_a_challenger
+                models_are_listed_newest_first_up_to_the_limit
                 models_come_newest_first
                 promotion_passes_the_crown
                 promoting_the_champion_changes_nothing_but_is_noted

@@ -89,7 +89,7 @@ pub(super) fn training_leases_are_fenced_too(bench: &Bench) {
         decision: decision(DecisionKind::Promote),
     };
     assert_eq!(open.settle(&first, trained("stale")), Settled::Stale);
-    assert!(ok(open.store.models()).is_empty());
+    assert!(ok(open.store.models(100)).is_empty());
     assert!(ok(open.store.decisions(10)).is_empty());
     let Settled::Now(TaskStatus::Success, Some(model_id)) = open.settle(&second, trained("new"))
     else {
@@ -102,7 +102,7 @@ pub(super) fn training_leases_are_fenced_too(bench: &Bench) {
     );
     assert_eq!(ok(open.store.decisions(10)).len(), 1);
     assert_eq!(open.settle(&second, trained("again")), Settled::Stale);
-    assert_eq!(ok(open.store.models()).len(), 1);
+    assert_eq!(ok(open.store.models(100)).len(), 1);
 }
 
 pub(super) fn a_training_that_decides_nonsense_leaves_nothing(bench: &Bench) {
@@ -117,7 +117,7 @@ pub(super) fn a_training_that_decides_nonsense_leaves_nothing(bench: &Bench) {
         },
     }]);
     assert!(settled.is_err());
-    assert!(ok(open.store.models()).is_empty());
+    assert!(ok(open.store.models(100)).is_empty());
     assert_eq!(open.status(id), TaskStatus::Started);
 }
 

@@ -15,7 +15,7 @@ fn decide(open: &Opened<'_>, model_id: i64, kind: DecisionKind) -> bool {
 
 #[track_caller]
 fn statuses(open: &Opened<'_>) -> Vec<ModelStatus> {
-    let mut models = ok(open.store.models());
+    let mut models = ok(open.store.models(100));
     models.reverse();
     models.iter().map(|m| m.status).collect()
 }
@@ -23,7 +23,7 @@ fn statuses(open: &Opened<'_>) -> Vec<ModelStatus> {
 /// The champion; there is one at most, it has all the traffic, and nobody else has any.
 #[track_caller]
 fn champion(open: &Opened<'_>) -> Option<i64> {
-    let models = ok(open.store.models());
+    let models = ok(open.store.models(100));
     let champions: Vec<_> = (models.iter())
         .filter(|m| m.status == ModelStatus::Champion)
         .collect();
@@ -33,6 +33,18 @@ fn champion(open: &Opened<'_>) -> Option<i64> {
     let serving = ok(open.store.serving_models());
     assert_eq!(serving.iter().collect::<Vec<_>>(), champions);
     champions.first().map(|m| m.model_id)
+}
+
+pub(super) fn models_are_listed_newest_first_up_to_the_limit(bench: &Bench) {
+    let open = bench.open();
+    let ids = ["a", "b", "c"].map(|name| insert(&open, name));
+    let listed = |limit| -> Vec<i64> {
+        let models = ok(open.store.models(limit));
+        models.iter().map(|m| m.model_id).collect()
+    };
+    assert_eq!(listed(2), [ids[2], ids[1]]);
+    assert_eq!(listed(9), [ids[2], ids[1], ids[0]]);
+    assert!(listed(0).is_empty());
 }
 
 pub(super) fn a_new_model_is_a_challenger(bench: &Bench) {
@@ -57,7 +69,7 @@ pub(super) fn a_new_model_is_a_challenger(bench: &Bench) {
 pub(super) fn models_come_newest_first(bench: &Bench) {
     let open = bench.open();
     let ids = ["a", "b", "c"].map(|name| insert(&open, name));
-    let models = ok(open.store.models());
+    let models = ok(open.store.models(100));
     let listed: Vec<i64> = models.iter().map(|m| m.model_id).collect();
     assert_eq!(listed, [ids[2], ids[1], ids[0]]);
 }

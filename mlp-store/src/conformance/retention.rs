@@ -153,7 +153,7 @@ pub(super) fn items_and_models_outlive_pruning(bench: &Bench) {
     open.answered(ranking(1), 1);
     prune_all(&open, i64::MAX, false);
     assert_eq!(ok(open.store.catalog()).1.len(), 1);
-    assert_eq!(ok(open.store.models()).len(), 1);
+    assert_eq!(ok(open.store.models(100)).len(), 1);
 }
 
 pub(super) fn nothing_old_prunes_nothing(bench: &Bench) {

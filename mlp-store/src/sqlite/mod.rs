@@ -243,8 +243,8 @@ impl Registry for SqliteStore {
         self.add_model(model)
     }
 
-    fn models(&self) -> Result<Vec<ModelRow>> {
-        self.all_models()
+    fn models(&self, limit: usize) -> Result<Vec<ModelRow>> {
+        self.newest_models(limit)
     }
 
     fn model(&self, model_id: i64) -> Result<Option<ModelRow>> {

@@ -23,8 +23,8 @@ impl SqliteStore {
         })
     }
 
-    pub(super) fn all_models(&self) -> Public<Vec<ModelRow>> {
-        self.models_where("ORDER BY model_id DESC", [])
+    pub(super) fn newest_models(&self, limit: usize) -> Public<Vec<ModelRow>> {
+        self.models_where("ORDER BY model_id DESC LIMIT ?1", [sql_limit(limit)])
     }
 
     pub(super) fn one_model(&self, model_id: i64) -> Public<Option<ModelRow>> {

@@ -12,8 +12,12 @@ use super::error::{Error, Result};
 /// What to do with the models.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Print all models, the newest first
-    List,
+    /// Print the models, the newest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
     /// Print a model's lineage, quality and largest weights
     Show {
         /// The model's number. Default: the champion
@@ -57,7 +61,7 @@ pub enum Command {
 pub fn run(command: &Command, context: &Context) -> Result<()> {
     let store = context.open(false)?;
     match command {
-        Command::List => list(&*store),
+        Command::List { limit } => list(&*store, *limit),
         Command::Show { model } => show(&*store, *model),
         Command::Promote { model, reason } => {
             let row = find(&*store, Some(*model))?;
@@ -140,12 +144,12 @@ fn number(x: Option<f64>) -> String {
     x.map_or("undefined".to_owned(), |x| format!("{x:.4}"))
 }
 
-fn list(store: &dyn Store) -> Result<()> {
+fn list(store: &dyn Store, limit: usize) -> Result<()> {
     println!(
         "{:>6}  {:<10}  {:>7}  {:<20}  {:>9}  {:>9}  {:>11}",
         "model", "status", "traffic", "made", "test AUC", "log loss", "precision@1"
     );
-    for row in store.models()? {
+    for row in store.models(limit)? {
         let test = Artifact::from_json(&row.artifact)
             .map(|a| a.test)
             .unwrap_or_default();

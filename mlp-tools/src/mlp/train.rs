@@ -39,7 +39,7 @@ pub fn run(train: &Train, context: &Context) -> Result<()> {
     let outcome = wait(&*store, task_id, PATIENCE);
     worker.stop(Duration::from_secs(5));
     outcome?;
-    let model = (store.models()?.into_iter()).find(|m| m.task_id == Some(task_id));
+    let model = (store.models(100)?.into_iter()).find(|m| m.task_id == Some(task_id));
     let Some(model) = model else {
         return Err(Error::run("the training left no model"));
     };

@@ -195,7 +195,7 @@ fn begin(up: &Up, context: &Context, store: &Arc<dyn Store>) -> Result<()> {
         }
     }
     let counts = store.counts()?;
-    if !up.empty && store.models()?.is_empty() && counts.items > 0 && counts.users > 0 {
+    if !up.empty && store.models(1)?.is_empty() && counts.items > 0 && counts.users > 0 {
         // What was put in as the past will not change any more.
         train::enqueue(&**store, "first model", Some(0.0))?;
     }

@@ -38,7 +38,7 @@ pub use shown::Shown;
 pub use target::{Target, TargetError};
 
 /// Locks, whether or not another thread has panicked meanwhile: counts stay usable.
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)

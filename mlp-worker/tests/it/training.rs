@@ -27,7 +27,7 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
         let worker = worker(&store, &schema, options());
         let first = train(&*store, r#"{"reason":"first"}"#);
         success(&settled(&*store, first));
-        let models = store.models().unwrap();
+        let models = store.models(100).unwrap();
         assert_eq!(models.len(), 1);
         assert_eq!(models[0].status, ModelStatus::Champion);
         assert_eq!(
@@ -45,7 +45,7 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
         // The same data gives the same model, which is not worse than itself.
         let second = train(&*store, "{}");
         success(&settled(&*store, second));
-        let models = store.models().unwrap();
+        let models = store.models(100).unwrap();
         assert_eq!(models[0].status, ModelStatus::Champion);
         assert_eq!(models[1].status, ModelStatus::Retired);
         let again = Artifact::from_json(&models[0].artifact).unwrap();
@@ -86,7 +86,7 @@ fn too_little_data_is_a_failure_that_says_so() {
         let view = settled(&*store, train(&*store, r#"{"settle_s":-1}"#));
         assert_eq!(view.status, TaskStatus::Failure);
         assert!(view.error.unwrap().contains("`-1`"));
-        assert!(store.models().unwrap().is_empty());
+        assert!(store.models(100).unwrap().is_empty());
         worker.stop(Duration::from_secs(5));
     }
 }

@@ -1,7 +1,7 @@
 //! The story itself: users come, models are trained, and each step is told.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mlp_core::metrics::Evaluation;
@@ -13,7 +13,9 @@ use super::Demo;
 use super::story::{Model, Story};
 use crate::mlp::error::{Error, Result};
 use crate::mlp::server::Server;
-use crate::traffic::{Client, Ending, Event, Observer, Plan, Report, Shared, State, Target, run};
+use crate::traffic::{
+    Client, Ending, Event, Observer, Plan, Report, Shared, State, Target, lock, run,
+};
 
 /// What `GET /models` says of a model, as far as the story needs it.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,10 +40,6 @@ struct TaskView {
 struct Memory {
     started: Mutex<Vec<String>>,
     answers: Mutex<Vec<bool>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Observer for Memory {
