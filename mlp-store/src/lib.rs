@@ -5,13 +5,16 @@
 pub mod conformance;
 pub mod sqlite;
 
+mod choice;
 mod clock;
 mod codec;
+mod domain;
 mod error;
 mod history;
 mod live;
 mod options;
 mod signals;
+mod state;
 mod traits;
 mod types;
 

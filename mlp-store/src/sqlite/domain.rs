@@ -1,52 +1,12 @@
 //! The tables that the schema shapes: users and items.
 
-use mlp_core::{Entity, FieldType, Schema};
+use mlp_core::{Entity, Schema};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use serde::{Deserialize, Serialize};
 
 use super::columns::{quoted, sql_type};
 use super::error::{Failure, Result};
+use crate::domain::Domain;
 use crate::error::StoreError;
-
-/// What the tables were made for, as kept beside them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Domain {
-    user: Shape,
-    item: Shape,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Shape {
-    name: String,
-    table: String,
-    columns: Vec<ShapeColumn>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct ShapeColumn {
-    name: String,
-    kind: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    levels: Vec<String>,
-}
-
-impl Shape {
-    fn new(entity: &Entity) -> Self {
-        let column = |column: &mlp_core::Column| ShapeColumn {
-            name: column.name.clone(),
-            kind: column.kind.name().to_owned(),
-            levels: match &column.kind {
-                FieldType::Category(levels) => levels.clone(),
-                _ => Vec::new(),
-            },
-        };
-        Self {
-            name: entity.name.clone(),
-            table: entity.table.clone(),
-            columns: entity.columns.iter().map(column).collect(),
-        }
-    }
-}
 
 /// Makes the schema's tables, or fits them to a schema that gained columns or levels.
 ///
@@ -54,10 +14,7 @@ impl Shape {
 ///
 /// Where stored rows would lose their meaning.
 pub(super) fn fit(connection: &mut Connection, schema: &Schema, place: &str) -> Result<()> {
-    let wanted = Domain {
-        user: Shape::new(&schema.user),
-        item: Shape::new(&schema.item),
-    };
+    let wanted = Domain::new(schema);
     if stored(connection)?.as_ref() == Some(&wanted) {
         return Ok(());
     }
@@ -66,7 +23,7 @@ pub(super) fn fit(connection: &mut Connection, schema: &Schema, place: &str) -> 
     match stored(&transaction)? {
         None => create(&transaction, schema)?,
         Some(before) => {
-            if let Some(difference) = difference(&before, &wanted) {
+            if let Some(difference) = before.difference(&wanted) {
                 let place = place.to_owned();
                 let error = StoreError::Domain { place, difference };
                 return Err(Failure::Store(error));
@@ -147,7 +104,7 @@ fn widen(connection: &Connection, schema: &Schema, before: &Domain) -> Result<()
     ];
     for (entity, shape, table) in tables {
         for column in &entity.columns {
-            if shape.columns.iter().any(|c| c.name == column.name) {
+            if shape.has(&column.name) {
                 continue;
             }
             let (name, kind) = (quoted(&column.name), sql_type(&column.kind));
@@ -157,39 +114,4 @@ fn widen(connection: &Connection, schema: &Schema, before: &Domain) -> Result<()
     }
     connection.execute_batch(&format!("DROP VIEW {}", quoted(&schema.item.table)))?;
     create_view(connection, &schema.item)
-}
-
-/// The first difference that stored rows cannot bear, and what to do.
-fn difference(before: &Domain, wanted: &Domain) -> Option<String> {
-    let sides = [
-        ("user", &before.user, &wanted.user),
-        ("item", &before.item, &wanted.item),
-    ];
-    sides
-        .into_iter()
-        .find_map(|(side, before, wanted)| shape_difference(side, before, wanted))
-        .map(|what| format!("{what}; put that back, or use another database"))
-}
-
-fn shape_difference(side: &str, before: &Shape, wanted: &Shape) -> Option<String> {
-    for (what, old, new) in [
-        ("name", &before.name, &wanted.name),
-        ("table", &before.table, &wanted.table),
-    ] {
-        if old != new {
-            return Some(format!("the {side}'s {what} was `{old}` and is `{new}`"));
-        }
-    }
-    before.columns.iter().find_map(|old| {
-        let name = &old.name;
-        let Some(new) = wanted.columns.iter().find(|new| new.name == *name) else {
-            return Some(format!("the {side}'s column `{name}` is gone"));
-        };
-        if new.kind != old.kind {
-            let (old, new) = (&old.kind, &new.kind);
-            return Some(format!("the {side}'s `{name}` was `{old}` and is `{new}`"));
-        }
-        let lost = old.levels.iter().find(|level| !new.levels.contains(level));
-        lost.map(|level| format!("the {side}'s `{name}` has lost its level `{level}`"))
-    })
 }

@@ -8,10 +8,11 @@ use rusqlite::{Transaction, params};
 use super::SqliteStore;
 use super::db::Durability;
 use super::error::Result;
-use super::state::{kind_code, sql_limit, task_id};
+use super::state::{sql_limit, task_id};
 use crate::clock::micros;
 use crate::codec;
 use crate::error::StoreError;
+use crate::state::kind_code;
 use crate::types::{ClaimOptions, Lease, LeaseRef, TaskId, TaskKind, TaskStatus, Work};
 
 /// A task that is due.

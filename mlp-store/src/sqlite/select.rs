@@ -1,14 +1,12 @@
 //! A finished session as the hot path reads it, and the user's choice.
 
-use mlp_core::Ranked;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::Result;
 use super::state::status;
+use crate::choice::{Choice, Place};
 use crate::codec;
-use crate::types::{
-    NONE_OF_THESE, RESULTS_PER_INFERENCE, ResultRow, SessionReply, TaskId, TaskStatus,
-};
+use crate::types::{NONE_OF_THESE, SessionReply, TaskId, TaskStatus};
 
 /// A finished inference.
 pub(super) struct Session {
@@ -19,23 +17,6 @@ pub(super) struct Session {
     pub shown_n: usize,
     choice: Option<Choice>,
     pub ranked: Vec<u8>,
-}
-
-/// A user's choice.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Choice {
-    item_id: i64,
-    /// The chosen item's position; `None` for none of these.
-    rank: Option<usize>,
-    /// How many results had been shown when it was made.
-    shown_n: usize,
-}
-
-impl Choice {
-    /// Whether it can be learned from: the user had seen what was chosen, or what was refused.
-    fn counts(self) -> bool {
-        self.shown_n > self.rank.unwrap_or(0)
-    }
 }
 
 impl Session {
@@ -101,8 +82,7 @@ pub(super) fn select(
         rank,
         shown_n: session.shown_n,
     };
-    let told = |before: Choice| before.item_id == item_id && before.counts() >= choice.counts();
-    if !session.choice.is_some_and(told) {
+    if choice.is_news(session.choice) {
         let update = "UPDATE inferences
             SET selected = ?2, selected_rank = ?3, answered_n = ?4, answered_at = ?5
             WHERE inference_id = ?1";
@@ -120,28 +100,4 @@ pub(super) fn select(
         place.result(rank, ranked[rank])
     });
     Ok(SessionReply::Selected(row))
-}
-
-/// What a result's row says of its inference.
-pub(super) struct Place {
-    pub task_id: TaskId,
-    pub inference_id: i64,
-    pub user_id: i64,
-    pub shown_n: usize,
-    pub selected_rank: Option<usize>,
-}
-
-impl Place {
-    /// The row of the result at a rank.
-    pub fn result(&self, rank: usize, ranked: Ranked) -> ResultRow {
-        ResultRow {
-            result_id: self.inference_id * RESULTS_PER_INFERENCE + rank as i64,
-            task_id: self.task_id,
-            user_id: self.user_id,
-            item_id: ranked.item_id,
-            score: ranked.score,
-            label: self.selected_rank == Some(rank),
-            shown: rank < self.shown_n,
-        }
-    }
 }

@@ -4,40 +4,17 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Row};
 
 use super::error::Result;
+use crate::state::{kind_of, status_of};
 use crate::types::{TaskId, TaskKind, TaskStatus};
-
-/// The code of a status; those of final ones are 3 and over, which the partial indexes rest on.
-pub(super) fn code(status: TaskStatus) -> i64 {
-    match status {
-        TaskStatus::Pending => 0,
-        TaskStatus::Started => 1,
-        TaskStatus::Retry => 2,
-        TaskStatus::Success => 3,
-        TaskStatus::Failure => 4,
-    }
-}
 
 pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<TaskStatus> {
     let code: i64 = row.get(column)?;
-    let status = usize::try_from(code).ok();
-    let status = status.and_then(|code| TaskStatus::ALL.get(code)).copied();
-    status.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
-}
-
-/// The code of a kind in `tasks`.
-pub(super) fn kind_code(kind: TaskKind) -> i64 {
-    match kind {
-        TaskKind::Inference => 0,
-        TaskKind::Training => 1,
-        TaskKind::Monitoring => 2,
-    }
+    status_of(code).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
 }
 
 pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<TaskKind> {
     let code: i64 = row.get(column)?;
-    let kind = usize::try_from(code).ok();
-    let kind = kind.and_then(|code| TaskKind::ALL.get(code)).copied();
-    kind.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
+    kind_of(code).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, code))
 }
 
 pub(super) fn task_id(row: &Row<'_>, column: usize) -> rusqlite::Result<TaskId> {
