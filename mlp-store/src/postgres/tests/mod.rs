@@ -1,0 +1,4 @@
+//! What needs the crate's inside: see `tests/it` for the rest.
+#![allow(clippy::unwrap_used)]
+
+mod config;
