@@ -11,6 +11,7 @@ mod durability;
 mod learning;
 mod leases;
 mod list;
+pub mod postgres;
 mod queue;
 mod registry;
 mod requests;

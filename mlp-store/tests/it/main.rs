@@ -1,10 +1,11 @@
-//! The SQLite store against the conformance suite, and what only a file can get wrong.
+//! The stores against the conformance suite, and what only one of them can get wrong.
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
 mod domain;
 mod live;
 mod opening;
+mod postgres;
 mod processes;
 mod running;
 mod support;
