@@ -8,6 +8,7 @@ use std::time::Duration;
 use postgres::config::{Host, SslMode, SslNegotiation};
 use postgres::{Client, Config};
 
+use super::dial::Dialer;
 use super::tls::{Tls, TlsMode};
 use super::url;
 use crate::error::StoreError;
@@ -31,6 +32,7 @@ const PORT: u16 = 5432;
 pub struct PostgresConfig {
     config: Config,
     tls: Tls,
+    dialer: Dialer,
     database: String,
     place: String,
     pooled: bool,
@@ -154,6 +156,7 @@ impl PostgresConfig {
             place: place(&config, &database),
             config,
             tls,
+            dialer: Dialer::default(),
             database,
             pooled,
         })
@@ -192,9 +195,10 @@ impl PostgresConfig {
         self.pooled
     }
 
-    /// Connects, with TLS as `sslmode` says. Not from within a tokio runtime, where it panics.
+    /// Connects, with TLS as `sslmode` says, within twice the `connect_timeout` for each host. The
+    /// client panics where it is used on a thread that runs a tokio runtime.
     pub(crate) fn connect(&self) -> std::result::Result<Client, postgres::Error> {
-        self.config.connect(self.tls.connector())
+        self.dialer.connect(&self.config, self.tls.connector())
     }
 
     #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The PostgreSQL backend.
 
 mod config;
+mod dial;
 #[cfg(test)]
 mod tests;
 mod tls;

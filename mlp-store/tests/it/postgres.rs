@@ -62,7 +62,7 @@ fn a_cluster_keeps_what_was_committed_through_every_kind_of_stop() {
     assert_eq!(setting, "7MB");
     let setting: String = client.query_one("SHOW fsync", &[]).unwrap().get(0);
     assert_eq!(setting, "on");
-    let stops: [(fn(&mut Cluster), &str); 3] = [
+    let stops: [(Stop, &str); 3] = [
         (Cluster::stop_immediate, "was not properly shut down"),
         (Cluster::stop_fast, "was shut down at"),
         (kill, "was not properly shut down"),
@@ -84,6 +84,8 @@ fn a_cluster_keeps_what_was_committed_through_every_kind_of_stop() {
         assert!(cluster.log()[before..].contains(said), "{}", cluster.log());
     }
 }
+
+type Stop = fn(&mut Cluster);
 
 fn kill(cluster: &mut Cluster) {
     let pid = cluster.pid().to_string();

@@ -3,4 +3,5 @@
 
 mod certificates;
 mod config;
+mod dial;
 mod tls;
