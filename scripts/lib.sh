@@ -135,8 +135,8 @@ start_postgres() {
         chmod 711 "$scratch"
         chown postgres: "$data"
     fi
-    (cd "$data" && "${as[@]}" "$programs/initdb" -D "$data/data" --no-sync --no-instructions \
-        --auth=trust --username=postgres --encoding=UTF8 --locale=C) >"$data.log" 2>&1 ||
+    (cd "$data" && "${as[@]}" "$programs/initdb" -D "$data/data" --no-sync --auth=trust \
+        --username=postgres --encoding=UTF8 --locale=C) >"$data.log" 2>&1 ||
         die "initdb failed: $(tail -n 5 "$data.log")"
     for tries in 1 2 3 4 5; do
         port=$((RANDOM % 20000 + 12000))

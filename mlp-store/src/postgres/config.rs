@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode, SslNegotiation};
@@ -13,8 +12,6 @@ use super::tls::{Tls, TlsMode};
 use super::url;
 use crate::error::StoreError;
 use crate::traits::Result;
-
-const PORT: u16 = 5432;
 
 /// How to reach a database. It never prints its password.
 ///
@@ -115,7 +112,7 @@ impl PostgresConfig {
                 "the database's {what} is empty"
             )));
         }
-        let (host, port) = host_and_port(host).map_err(StoreError::Invalid)?;
+        let (host, port) = url::host_and_port(host).map_err(StoreError::Invalid)?;
         let mut config = Config::new();
         config.host(host).port(port).user(user).dbname(database);
         if let Some(password) = password {
@@ -153,7 +150,7 @@ impl PostgresConfig {
             TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         });
         Ok(Self {
-            place: place(&config, &database),
+            place: url::place(&config, &database),
             config,
             tls,
             dialer: Dialer::default(),
@@ -179,7 +176,7 @@ impl PostgresConfig {
     pub fn with_database(&self, name: &str) -> Self {
         let mut other = self.clone();
         other.config.dbname(name);
-        other.place = place(&other.config, name);
+        other.place = url::place(&other.config, name);
         other.database = name.to_owned();
         other
     }
@@ -273,62 +270,6 @@ fn check_hosts(config: &mut Config) -> std::result::Result<(), String> {
     }
 }
 
-/// `host` may be a URL in which somebody put the password: then it is not quoted.
-fn host_and_port(host: &str) -> std::result::Result<(&str, u16), String> {
-    if host.starts_with('/') || host.parse::<IpAddr>().is_ok() {
-        return Ok((host, PORT));
-    }
-    if host.contains(['@', '/']) {
-        return Err("the database's host must be HOST or HOST:PORT, not a URL".to_owned());
-    }
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) => (name, Some(port)),
-        None => (host, None),
-    };
-    let bare = (name.strip_prefix('['))
-        .and_then(|name| name.strip_suffix(']'))
-        .filter(|name| name.parse::<IpAddr>().is_ok());
-    let name = bare.unwrap_or(name);
-    let is_name = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || (bare.is_none() && !name.chars().all(is_name)) {
-        return Err(format!(
-            "the database's host is `{host}`, must be HOST or HOST:PORT"
-        ));
-    }
-    let port = match port {
-        Some(port) => (port.parse().ok().filter(|port| *port != 0)).ok_or_else(|| {
-            format!("the port of the database's host `{host}` must be a number from 1 to 65535")
-        })?,
-        None => PORT,
-    };
-    Ok((name, port))
-}
-
 fn is_socket(host: &Host) -> bool {
     !matches!(host, Host::Tcp(_))
-}
-
-fn place(config: &Config, database: &str) -> String {
-    let user = config
-        .get_user()
-        .map_or(String::new(), |user| format!("{}@", url::encode(user)));
-    let port = |i: usize| {
-        let ports = config.get_ports();
-        *ports.get(i).or(ports.first()).unwrap_or(&PORT)
-    };
-    let (mut hosts, mut sockets) = (Vec::new(), String::new());
-    for (i, host) in config.get_hosts().iter().enumerate() {
-        match host {
-            Host::Tcp(host) if host.contains(':') => hosts.push(format!("[{host}]:{}", port(i))),
-            Host::Tcp(host) => hosts.push(format!("{host}:{}", port(i))),
-            #[cfg(unix)]
-            Host::Unix(path) => {
-                sockets.push(if sockets.is_empty() { '?' } else { '&' });
-                let path = url::encode_path(&path.to_string_lossy());
-                sockets += &format!("host={path}&port={}", port(i));
-            }
-        }
-    }
-    let database = url::encode(database);
-    format!("postgres://{user}{}/{database}{sockets}", hosts.join(","))
 }

@@ -1,8 +1,13 @@
 //! A database's URL, taken apart and put together.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use postgres::Config;
+use postgres::config::Host;
+
+const PORT: u16 = 5432;
 
 /// What has a meaning of its own in a URL, or would hide in a message.
 const RESERVED: &AsciiSet = &CONTROLS
@@ -17,12 +22,12 @@ const RESERVED: &AsciiSet = &CONTROLS
     .add(b'@')
     .add(b'`');
 
-pub(super) fn encode(text: &str) -> Cow<'_, str> {
+fn encode(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, RESERVED).into()
 }
 
 /// A path within a query, where a slash is but a slash.
-pub(super) fn encode_path(path: &str) -> String {
+fn encode_path(path: &str) -> String {
     encode(path).replace("%2F", "/")
 }
 
@@ -82,4 +87,61 @@ fn parameter(written: &str) -> Result<Parameter<'_>, String> {
         value,
         written,
     })
+}
+
+/// `host` may be a URL in which somebody put the password: then it is not quoted.
+pub(super) fn host_and_port(host: &str) -> Result<(&str, u16), String> {
+    if host.starts_with('/') || host.parse::<IpAddr>().is_ok() {
+        return Ok((host, PORT));
+    }
+    if host.contains(['@', '/']) {
+        return Err("the database's host must be HOST or HOST:PORT, not a URL".to_owned());
+    }
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) => (name, Some(port)),
+        None => (host, None),
+    };
+    let bare = (name.strip_prefix('['))
+        .and_then(|name| name.strip_suffix(']'))
+        .filter(|name| name.parse::<IpAddr>().is_ok());
+    let name = bare.unwrap_or(name);
+    let is_name = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || (bare.is_none() && !name.chars().all(is_name)) {
+        return Err(format!(
+            "the database's host is `{host}`, must be HOST or HOST:PORT"
+        ));
+    }
+    let port = match port {
+        Some(port) => (port.parse().ok().filter(|port| *port != 0)).ok_or_else(|| {
+            format!("the port of the database's host `{host}` must be a number from 1 to 65535")
+        })?,
+        None => PORT,
+    };
+    Ok((name, port))
+}
+
+/// The URL without its password and parameters.
+pub(super) fn place(config: &Config, database: &str) -> String {
+    let user = config
+        .get_user()
+        .map_or(String::new(), |user| format!("{}@", encode(user)));
+    let port = |i: usize| {
+        let ports = config.get_ports();
+        *ports.get(i).or(ports.first()).unwrap_or(&PORT)
+    };
+    let (mut hosts, mut sockets) = (Vec::new(), String::new());
+    for (i, host) in config.get_hosts().iter().enumerate() {
+        match host {
+            Host::Tcp(host) if host.contains(':') => hosts.push(format!("[{host}]:{}", port(i))),
+            Host::Tcp(host) => hosts.push(format!("{host}:{}", port(i))),
+            #[cfg(unix)]
+            Host::Unix(path) => {
+                sockets.push(if sockets.is_empty() { '?' } else { '&' });
+                let path = encode_path(&path.to_string_lossy());
+                sockets += &format!("host={path}&port={}", port(i));
+            }
+        }
+    }
+    let database = encode(database);
+    format!("postgres://{user}{}/{database}{sockets}", hosts.join(","))
 }

@@ -157,7 +157,7 @@ impl Cluster {
 
     fn initdb(&self) {
         let mut command = (self.programs).command(self.programs.path("initdb"), self.directory());
-        command.args(["--no-sync", "--no-instructions", "--auth=trust"]);
+        command.args(["--no-sync", "--auth=trust"]);
         command.args(["--username=postgres", "--encoding=UTF8", "--locale=C"]);
         // Segments of 1 MB: 16 MB of zeros less to write.
         command.args(["--wal-segsize=1", "--pgdata=data"]);

@@ -29,8 +29,8 @@ impl TestDatabase {
     ///
     /// Where there is no server, or it refuses.
     pub fn create() -> Self {
-        let url = std::env::var(SERVER_VARIABLE).unwrap_or_else(|_| SERVER.to_owned());
-        Self::create_on(&url)
+        let url = std::env::var(SERVER_VARIABLE).unwrap_or_default();
+        Self::create_on(if url.is_empty() { SERVER } else { &url })
     }
 
     /// Makes one on this server, for instance a [`Cluster`](super::Cluster)'s.
@@ -115,7 +115,7 @@ fn on_server(
 }
 
 /// The driver's error says little, its cause what happened.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes
         .map(ToString::to_string)

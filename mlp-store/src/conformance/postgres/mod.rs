@@ -4,7 +4,7 @@
 //! Both panic where they cannot give what was asked for: a missing service fails the run.
 
 mod cluster;
-mod database;
+pub(crate) mod database;
 mod leftovers;
 mod programs;
 #[cfg(test)]

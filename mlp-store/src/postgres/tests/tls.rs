@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::certificates::{Authority, Served, self_signed};
 use crate::conformance::postgres::Cluster;
+use crate::conformance::postgres::database::with_causes;
 use crate::postgres::PostgresConfig;
 
 const HBA: &str = "local all all trust\nhost all scram all scram-sha-256\nhost all all all trust\n";
@@ -35,16 +36,7 @@ fn server(served: &Served) -> Cluster {
 /// Whether the connection has TLS, or why there is none.
 fn connect(url: &str) -> Result<bool, String> {
     let config = PostgresConfig::parse(url).map_err(|error| error.to_string())?;
-    let with_causes = |error: postgres::Error| {
-        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
-            error.source()
-        });
-        causes
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ")
-    };
-    let mut client = config.connect().map_err(with_causes)?;
+    let mut client = config.connect().map_err(|error| with_causes(&error))?;
     let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     Ok(client.query_one(query, &[]).unwrap().get(0))
 }
