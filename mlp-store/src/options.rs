@@ -15,6 +15,7 @@ pub struct StoreOptions {
     pub(crate) abandon_after: Duration,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) server: bool,
+    pub(crate) connections: usize,
 }
 
 impl Default for StoreOptions {
@@ -26,6 +27,7 @@ impl Default for StoreOptions {
             abandon_after: Duration::from_secs(600),
             max_bytes: None,
             server: false,
+            connections: 8,
         }
     }
 }
@@ -77,6 +79,13 @@ impl StoreOptions {
         self.server = server;
         self
     }
+
+    /// How many connections to the database server are used at most, beside one that listens; 0
+    /// means 1. Default 8.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections.max(1);
+        self
+    }
 }
 
 impl fmt::Debug for StoreOptions {
@@ -87,6 +96,7 @@ impl fmt::Debug for StoreOptions {
             .field("abandon_after", &self.abandon_after)
             .field("max_bytes", &self.max_bytes)
             .field("server", &self.server)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }

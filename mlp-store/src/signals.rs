@@ -68,6 +68,12 @@ impl Signals {
         }
     }
 
+    /// Another process made something final.
+    pub fn others_settled(&self) {
+        self.lock().extend([Event::Unknown]);
+        self.settled.notify_all();
+    }
+
     /// Another process changed something.
     pub fn unknown(&self) {
         let mut state = self.lock();

@@ -10,7 +10,7 @@ use super::{Column, Entity, Part};
 
 /// Names that the programs themselves use for tables and for paths under `/content`, and that no
 /// other name may continue after a `_`.
-const RESERVED_TABLES: [&str; 16] = [
+const RESERVED_TABLES: [&str; 17] = [
     "datasets",
     "decisions",
     "events",
@@ -23,6 +23,7 @@ const RESERVED_TABLES: [&str; 16] = [
     "results",
     "settings",
     "sqlite",
+    "task",
     "tasks",
     "user_versions",
     "item_versions",

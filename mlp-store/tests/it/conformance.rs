@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlp_core::Schema;
+use mlp_store::conformance::postgres::TestDatabase;
 use mlp_store::conformance::{Backend, CASES, Capabilities, Limits};
+use mlp_store::postgres::PostgresStore;
 use mlp_store::sqlite::SqliteStore;
 use mlp_store::{ManualClock, Store, StoreOptions};
 use tempfile::TempDir;
@@ -42,7 +44,42 @@ impl Backend for Sqlite {
     }
 }
 
-mlp_store::conformance_tests!(sqlite());
+/// Clocks of one store are its server's, which nobody moves.
+struct Postgres(TestDatabase);
+
+fn postgres() -> Box<dyn Backend> {
+    Box::new(Postgres(TestDatabase::create()))
+}
+
+impl Backend for Postgres {
+    fn open(&self, schema: &Arc<Schema>, limits: &Limits) -> Arc<dyn Store> {
+        let options = StoreOptions::new()
+            .max_attempts(limits.max_attempts)
+            .max_pending(limits.max_pending)
+            .abandon_after(limits.abandon_after);
+        PostgresStore::open(self.0.config().clone(), Arc::clone(schema), options).unwrap()
+    }
+
+    fn pass_time(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            names_settled: true,
+        }
+    }
+}
+
+mod on_sqlite {
+    use super::*;
+    mlp_store::conformance_tests!(sqlite());
+}
+
+mod on_postgres {
+    use super::*;
+    mlp_store::conformance_tests!(postgres());
+}
 
 #[test]
 fn the_suite_is_as_long_as_it_should_be() {

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use crate::support::{directory, filled, open, put};
 
 /// A schema like `reading`, with a part of its text replaced.
-fn changed(from: &str, to: &str) -> Arc<Schema> {
+pub fn changed(from: &str, to: &str) -> Arc<Schema> {
     let text = include_str!("../../../mlp-core/testdata/reading.toml");
     assert!(text.contains(from));
     Arc::new(Schema::parse("changed.toml", &text.replace(from, to)).unwrap())

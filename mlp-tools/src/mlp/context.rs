@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mlp_core::Schema;
+use mlp_store::postgres::PostgresStore;
 use mlp_store::sqlite::SqliteStore;
 use mlp_store::{Store, StoreOptions};
 
@@ -32,8 +33,13 @@ impl Context {
 
     /// Opens the store, and makes it where there is none. Only one `server` can hold it.
     pub fn open(&self, server: bool) -> Result<Arc<dyn Store>> {
-        let Database::Sqlite(path) = &self.database;
         let options = StoreOptions::new().server(server);
-        Ok(SqliteStore::open(path, Arc::clone(&self.schema), options)?)
+        let schema = Arc::clone(&self.schema);
+        Ok(match &self.database {
+            Database::Sqlite(path) => SqliteStore::open(path, schema, options)?,
+            Database::Postgres(config) => {
+                PostgresStore::open(config.as_ref().clone(), schema, options)?
+            }
+        })
     }
 }

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use clap::Args;
 use mlp_core::Schema;
 use mlp_http::Secret;
+use mlp_store::postgres::PostgresConfig;
 
 use super::error::{Error, Result};
 
 /// Flags that every command takes; each has an environment variable.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Where the data is: `sqlite:PATH`. Default: `mlp.db` in the data directory
+    /// Where the data is: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: what
+    /// DATABASE_HOST, DATABASE_SCHEMA, DATABASE_USER and DATABASE_PASS say, else `mlp.db` in the
+    /// data directory
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -80,43 +83,86 @@ pub struct Serving {
 pub const TOKEN_VARIABLE: &str = "MLP_TOKEN";
 
 /// Where the data is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Database {
     /// An SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Box<PostgresConfig>),
 }
 
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(config) => f.write_str(config.place()),
         }
+    }
+}
+
+impl Database {
+    /// From `sqlite:PATH` or `postgres://…`.
+    pub fn parse(url: &str) -> Result<Self> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        if matches!(scheme, "postgres" | "postgresql") {
+            let config = PostgresConfig::parse(url).map_err(Error::usage_from)?;
+            let config = match password()? {
+                Some(password) => config.password(&password),
+                None => config,
+            };
+            return Ok(Self::Postgres(Box::new(config)));
+        }
+        match url.strip_prefix("sqlite:") {
+            Some("" | "//") => Err(Error::usage(
+                "`sqlite:` needs a path, as in `sqlite:data/mlp.db`",
+            )),
+            // `sqlite:///var/x` and `sqlite:/var/x` name the same file.
+            Some(path) => Ok(Self::Sqlite(PathBuf::from(
+                path.strip_prefix("//").unwrap_or(path),
+            ))),
+            None => Err(Error::usage(format!(
+                "database `{scheme}:…` is not known: `sqlite:PATH` and `postgres://…` are"
+            ))),
+        }
+    }
+
+    /// From the variables that name the parts of a PostgreSQL URL; without a host, the embedded one.
+    fn from_parts(data_dir: &Path) -> Result<Self> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let Some(host) = variable("DATABASE_HOST") else {
+            return Ok(Self::Sqlite(data_dir.join("mlp.db")));
+        };
+        let needed = |name: &str| {
+            variable(name).ok_or_else(|| {
+                Error::usage(format!("DATABASE_HOST is `{host}`, but {name} is not set"))
+            })
+        };
+        let (database, user) = (needed("DATABASE_SCHEMA")?, needed("DATABASE_USER")?);
+        let config = PostgresConfig::from_parts(&host, &database, &user, password()?.as_deref());
+        Ok(Self::Postgres(Box::new(config.map_err(Error::usage_from)?)))
+    }
+}
+
+/// The database's password: from the file that DATABASE_PASS_FILE names, else DATABASE_PASS.
+fn password() -> Result<Option<String>> {
+    match std::env::var_os("DATABASE_PASS_FILE").filter(|path| !path.is_empty()) {
+        Some(path) => {
+            let path = Path::new(&path);
+            let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        None => Ok(std::env::var("DATABASE_PASS")
+            .ok()
+            .filter(|pass| !pass.is_empty())),
     }
 }
 
 impl Common {
     /// Where the data is.
     pub fn database(&self) -> Result<Database> {
-        let Some(url) = self.database.as_deref().filter(|url| !url.is_empty()) else {
-            return match std::env::var("DATABASE_HOST") {
-                Ok(host) if !host.is_empty() => Err(Error::usage(format!(
-                    "DATABASE_HOST is `{host}`, but this version of mlp stores in SQLite only: unset it"
-                ))),
-                _ => Ok(Database::Sqlite(self.data_dir.join("mlp.db"))),
-            };
-        };
-        let scheme = url.split(':').next().unwrap_or_default();
-        match url.strip_prefix("sqlite:") {
-            Some("" | "//") => Err(Error::usage(
-                "`sqlite:` needs a path, as in `sqlite:data/mlp.db`",
-            )),
-            // `sqlite:///var/x` and `sqlite:/var/x` name the same file.
-            Some(path) => Ok(Database::Sqlite(PathBuf::from(
-                path.strip_prefix("//").unwrap_or(path),
-            ))),
-            None => Err(Error::usage(format!(
-                "database `{scheme}:…` is not known: this version of mlp stores in SQLite, `sqlite:PATH`"
-            ))),
+        match self.database.as_deref().filter(|url| !url.is_empty()) {
+            Some(url) => Database::parse(url),
+            None => Database::from_parts(&self.data_dir),
         }
     }
 

@@ -76,9 +76,31 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
     );
     fails(
         data,
-        &["--database", "postgres://u:secret@h/d", "db", "status"],
+        &["--database", "mysql://u:secret@h/d", "db", "status"],
         2,
-        &["`postgres:…`"],
+        &["`mysql:…`"],
+    );
+    fails(
+        data,
+        &[
+            "--database",
+            "postgres://u:secret@h/d?sslmode=no",
+            "db",
+            "status",
+        ],
+        2,
+        &["sslmode", "`no`"],
+    );
+    fails(
+        data,
+        &[
+            "--database",
+            "postgres://u:secret@127.0.0.1:1/d",
+            "db",
+            "status",
+        ],
+        1,
+        &["postgres://u@127.0.0.1:1/d", "refused"],
     );
     fails(
         data,
@@ -95,9 +117,14 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
         2,
         &["bad.toml:3", "`A`"],
     );
-    let (_, _, stderr) =
-        run(mlp(data).args(["--database", "postgres://u:secret@h/d", "db", "status"]));
-    assert!(!stderr.contains("secret"));
+    for url in [
+        "postgres://u:secret@127.0.0.1:1/d",
+        "postgres://u:secret@h/d?sslmode=no",
+        "mysql://u:secret@h/d",
+    ] {
+        let (_, _, stderr) = run(mlp(data).args(["--database", url, "db", "status"]));
+        assert!(!stderr.contains("secret"), "{stderr}");
+    }
 }
 
 #[test]

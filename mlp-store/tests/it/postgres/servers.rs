@@ -134,7 +134,12 @@ fn child() {
 #[test]
 fn a_cluster_does_not_outlive_its_process() {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "postgres::child", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "postgres::servers::child",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(CHILD, "1")
         .stdout(Stdio::piped())
         .spawn()
