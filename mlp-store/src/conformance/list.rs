@@ -54,6 +54,8 @@ macro_rules! conformance_list {
             leases:
                 a_claim_starts_the_task
                 claims_take_the_oldest_first
+                interactive_work_goes_before_batch_work
+                batch_work_is_retried_and_expires_too
                 a_claim_of_nothing_is_empty
                 an_expired_lease_is_claimed_again
                 a_stale_settlement_is_refused
