@@ -164,7 +164,9 @@ macro_rules! conformance_list {
                 old_tasks_go_when_final
                 old_keys_are_forgotten
                 items_and_models_outlive_pruning
-                nothing_old_prunes_nothing;
+                nothing_old_prunes_nothing
+                a_duty_is_one_callers_turn_at_a_time
+                a_turn_is_one_of_many_callers;
             durability:
                 sessions_outlive_a_restart
                 leases_outlive_a_restart
