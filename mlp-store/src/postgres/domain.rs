@@ -144,36 +144,53 @@ fn views(schema: &Schema, columns: &str) -> String {
     [items.as_str(), results.as_str(), EVENTS, MODELS].join("\n")
 }
 
-/// The list's format is that of the crate's `codec`: a version, then per item a zigzag varint and a
-/// little-endian `f32`.
+/// The lists' formats are those of the crate's `codec`.
 const RESULTS: &str = "
     CREATE OR REPLACE FUNCTION inferences_ranked(list bytea)
         RETURNS TABLE (rank integer, item_id bigint, score real)
         LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE ROWS 100 AS $$
     DECLARE
+        version integer := get_byte(list, 0);
         place integer := 1;
         part integer;
         shift integer;
-        zigzag bigint;
-        bits bigint;
+        number bigint;
+        bits bigint := 0;
         fraction double precision;
     BEGIN
+        IF version NOT IN (1, 2) THEN
+            RAISE EXCEPTION 'the list has format %', version;
+        END IF;
         rank := 0;
         WHILE place < octet_length(list) LOOP
-            zigzag := 0;
+            number := 0;
             shift := 0;
             LOOP
                 part := get_byte(list, place);
                 place := place + 1;
-                zigzag := zigzag | ((part & 127)::bigint << shift);
+                number := number | ((part & 127)::bigint << shift);
                 EXIT WHEN part < 128;
                 shift := shift + 7;
             END LOOP;
-            item_id := ((zigzag >> 1) & 9223372036854775807) # (-(zigzag & 1));
-            -- SQL reads `|` and `<<` from left to right, without precedence.
-            bits := get_byte(list, place) | (get_byte(list, place + 1) << 8)
-                | (get_byte(list, place + 2) << 16) | (get_byte(list, place + 3)::bigint << 24);
-            place := place + 4;
+            IF version = 1 THEN
+                item_id := ((number >> 1) & 9223372036854775807) # (-(number & 1));
+                -- SQL reads `|` and `<<` from left to right, without precedence.
+                bits := get_byte(list, place) | (get_byte(list, place + 1) << 8)
+                    | (get_byte(list, place + 2) << 16) | (get_byte(list, place + 3)::bigint << 24);
+                place := place + 4;
+            ELSE
+                item_id := number;
+                number := 0;
+                shift := 0;
+                LOOP
+                    part := get_byte(list, place);
+                    place := place + 1;
+                    number := number | ((part & 127)::bigint << shift);
+                    EXIT WHEN part < 128;
+                    shift := shift + 7;
+                END LOOP;
+                bits := bits + ((number >> 1) # (-(number & 1)));
+            END IF;
             fraction := (bits & 8388607) / 8388608.0::double precision;
             part := (bits >> 23) & 255;
             score := CASE

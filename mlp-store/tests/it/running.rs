@@ -165,7 +165,8 @@ fn hot_statements_use_their_indexes() {
         ("SELECT * FROM inferences WHERE task_id = x'00'", "inferences_task"),
         ("SELECT * FROM tasks WHERE task_id = x'00'", "tasks_task"),
         (
-            "SELECT * FROM inferences WHERE status < 3 AND due_at <= 1 ORDER BY due_at, inference_id",
+            "SELECT * FROM inferences
+             WHERE status < 3 AND priority = 0 AND due_at <= 1 ORDER BY due_at, inference_id",
             "inferences_due",
         ),
         (
