@@ -56,6 +56,11 @@ impl Bench {
         self.pass_time(LEASE + Duration::from_millis(50));
     }
 
+    /// Whether nobody who waits is woken without news.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.backend.capabilities().is_quiet
+    }
+
     /// Fails where a feed leaves something out that its backend should name.
     #[track_caller]
     pub(super) fn check_complete(&self, feed: &SettledFeed) {

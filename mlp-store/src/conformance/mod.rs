@@ -50,6 +50,8 @@ pub struct Capabilities {
     /// Whether `wait_for_settled` names all that this very handle made final; others may say
     /// `incomplete` instead.
     pub names_settled: bool,
+    /// Whether nobody who waits is woken without news.
+    pub is_quiet: bool,
 }
 
 /// With which limits a case wants its store.

@@ -68,10 +68,10 @@ pub(super) fn work_of_another_kind_wakes_nobody(bench: &Bench) {
     open.start();
     let [inference, training, monitoring] = TaskKind::ALL.map(news);
     assert_ne!(inference, before[0]);
-    assert_eq!([training, monitoring], before[1..]);
+    assert!(!bench.is_quiet() || [training, monitoring] == before[1..]);
     ok(open.store.enqueue(&task(TaskKind::Training)));
     let after = TaskKind::ALL.map(news);
-    assert_eq!([after[0], after[2]], [inference, monitoring]);
+    assert!(!bench.is_quiet() || [after[0], after[2]] == [inference, monitoring]);
     assert_ne!(after[1], training);
 }
 
@@ -81,11 +81,12 @@ pub(super) fn waiting_for_work_ends(bench: &Bench) {
         .store
         .wait_for_work(TaskKind::Inference, 0, Duration::ZERO);
     let began = Instant::now();
-    assert_eq!(
-        open.store.wait_for_work(TaskKind::Inference, seen, SHORT),
-        seen
-    );
-    assert!(began.elapsed() >= SHORT);
+    let news = open.store.wait_for_work(TaskKind::Inference, seen, SHORT);
+    if bench.is_quiet() {
+        assert_eq!(news, seen);
+        assert!(began.elapsed() >= SHORT);
+    }
+    assert!(began.elapsed() < LONG / 2);
 }
 
 pub(super) fn who_never_looked_does_not_wait(bench: &Bench) {
@@ -159,11 +160,16 @@ pub(super) fn a_second_handle_hears_of_the_first(bench: &Bench) {
         .wait_for_work(TaskKind::Inference, 0, Duration::ZERO);
     let cursor = there.store.wait_for_settled(0, Duration::ZERO).cursor;
     let id = here.start();
-    assert_ne!(
-        there.store.wait_for_work(TaskKind::Inference, seen, SHORT),
-        seen
-    );
+    // Some hear at once, and others at the end of their wait.
+    let began = Instant::now();
+    while there.store.wait_for_work(TaskKind::Inference, seen, SHORT) == seen {
+        assert!(began.elapsed() < LONG);
+    }
     here.settle(&here.claim_one(), Outcome::Ranked(ranking(1)));
-    let feed = there.store.wait_for_settled(cursor, SHORT);
+    let mut feed = there.store.wait_for_settled(cursor, SHORT);
+    while feed.cursor == cursor {
+        assert!(began.elapsed() < LONG);
+        feed = there.store.wait_for_settled(cursor, SHORT);
+    }
     assert!(feed.incomplete || feed.tasks == [(id, TaskStatus::Success)]);
 }

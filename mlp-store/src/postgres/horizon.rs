@@ -53,6 +53,14 @@ impl Horizon {
         }
     }
 
+    /// The newest number that was given out. Where it is lower than one that was seen, the database
+    /// is another than before, as after a fail-over to a replica that lagged: nothing is known then.
+    pub fn head(&mut self, newest: i64) {
+        if self.marks.iter().any(|(_, number)| *number > newest) {
+            self.marks.clear();
+        }
+    }
+
     /// The number after which a look begins that trusts what was found at least `margin` ago.
     pub fn start(&self, now: Instant, margin: Duration) -> i64 {
         let old = |at: Instant| now.saturating_duration_since(at) >= margin;
@@ -125,6 +133,17 @@ mod tests {
             horizon.passed(at(origin, ms), ms as i64);
         }
         assert_eq!(horizon.start(at(origin, 500), FRESH), 400);
+    }
+
+    #[test]
+    fn numbers_that_go_back_end_all_trust() {
+        let origin = Instant::now();
+        let mut horizon = Horizon::default();
+        horizon.passed(origin, 100);
+        horizon.head(100);
+        assert_eq!(horizon.start(at(origin, 500), FRESH), 100);
+        horizon.head(99);
+        assert_eq!(horizon.start(at(origin, 500), FRESH), 0);
     }
 
     #[test]

@@ -95,6 +95,14 @@ struct Looks {
     alarm: Option<Instant>,
 }
 
+impl Looks {
+    fn head(&mut self, newest: i64) {
+        for horizon in self.fresh.iter_mut().chain(&mut self.oldest) {
+            horizon.head(newest);
+        }
+    }
+}
+
 impl Lookout {
     fn looks(&self) -> MutexGuard<'_, Looks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -131,6 +139,8 @@ struct Found {
     spent: Vec<TaskId>,
     /// Up to where nothing is left, by priority.
     passed: [i64; 2],
+    /// The newest number that was given out.
+    head: i64,
 }
 
 impl PostgresStore {
@@ -159,11 +169,34 @@ impl PostgresStore {
         &self,
         options: &ClaimOptions,
     ) -> std::result::Result<(Vec<Lease>, Vec<TaskId>), StoreError> {
+        // What was put back goes before what is newer.
+        let mut found = match self.alarm_is_due() {
+            true => self.look_back(options, options.max)?,
+            false => self.look_ahead(options)?,
+        };
+        let left = options.max.saturating_sub(found.leases.len());
+        if left > 0 && self.lookout.looks().back.is_due(Instant::now()) {
+            let back = self.look_back(options, left)?;
+            found.leases.extend(back.leases);
+            found.spent.extend(back.spent);
+        }
+        if !found.leases.is_empty() {
+            let lease = options.lease.min(Duration::from_secs(86_400));
+            self.lookout.due_again(Instant::now() + lease);
+        }
+        Ok((found.leases, found.spent))
+    }
+
+    fn alarm_is_due(&self) -> bool {
+        let now = Instant::now();
+        let mut looks = self.lookout.looks();
+        looks.alarm.take_if(|alarm| *alarm <= now).is_some()
+    }
+
+    /// The usual look: for what is new.
+    fn look_ahead(&self, options: &ClaimOptions) -> std::result::Result<Found, StoreError> {
         let began = Instant::now();
-        let after = self
-            .lookout
-            .looks()
-            .fresh
+        let after = (self.lookout.looks().fresh)
             .each_ref()
             .map(|h| h.start(began, FRESH));
         let max = options.max;
@@ -172,34 +205,13 @@ impl PostgresStore {
             max,
             after,
         };
-        let mut found = self.look(&look)?;
-        {
-            let mut looks = self.lookout.looks();
-            for (horizon, passed) in looks.fresh.iter_mut().zip(found.passed) {
-                horizon.passed(began, passed);
-            }
-            if !found.leases.is_empty() {
-                let expiry = began + options.lease.min(Duration::from_secs(86_400));
-                looks.alarm = Some(looks.alarm.map_or(expiry, |alarm| alarm.min(expiry)));
-            }
-        }
-        let left = max - found.leases.len().min(max);
-        if self.wants_to_look_back(left > 0) && left > 0 {
-            let back = self.look_back(options, left)?;
-            found.leases.extend(back.leases);
-            found.spent.extend(back.spent);
-        }
-        Ok((found.leases, found.spent))
-    }
-
-    fn wants_to_look_back(&self, idle: bool) -> bool {
-        let now = Instant::now();
+        let found = self.look(&look)?;
         let mut looks = self.lookout.looks();
-        if looks.alarm.is_some_and(|alarm| alarm <= now) {
-            looks.alarm = None;
-            return true;
+        looks.head(found.head);
+        for (horizon, passed) in looks.fresh.iter_mut().zip(found.passed) {
+            horizon.passed(began, passed.min(found.head));
         }
-        idle && looks.back.is_due(now)
+        Ok(found)
     }
 
     /// Looks for what lies behind the usual look, and now and then at everything.
@@ -255,6 +267,7 @@ impl PostgresStore {
             let mut found = Found::default();
             for row in &rows {
                 let head: i64 = row.try_get(0)?;
+                found.head = head;
                 let number: Option<i64> = row.try_get(1)?;
                 let Some(number) = number else {
                     found.passed = [head; 2];

@@ -39,6 +39,20 @@ pub(super) enum Room {
     Count { after: [i64; 2], mark: u64 },
 }
 
+/// What counting found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Count {
+    pub found: u64,
+    /// From [`Room::Count`].
+    pub mark: u64,
+    /// No number below is of one that is not final, by priority.
+    pub oldest: [i64; 2],
+    /// The newest number.
+    pub head: i64,
+    pub began: Instant,
+    pub ended: Instant,
+}
+
 impl Pending {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -63,24 +77,64 @@ impl Pending {
         Room::For { granted, pending }
     }
 
-    /// Keeps a count that began with `mark`. No number below `oldest` is of one that is not
-    /// final.
-    pub fn counted(&self, count: u64, mark: u64, oldest: [i64; 2], began: Instant, ended: Instant) {
+    /// Keeps a count.
+    pub fn counted(&self, count: &Count) {
         let mut state = self.state();
-        state.counted = count;
-        state.seen = mark;
+        state.counted = count.found;
+        state.seen = count.mark;
         state.known = true;
-        state.ration.spent(began, ended, SHARE, LEAST);
-        for (horizon, oldest) in state.oldest.iter_mut().zip(oldest) {
-            horizon.passed(began, oldest - 1);
+        (state.ration).spent(count.began, count.ended, SHARE, LEAST);
+        for (horizon, oldest) in state.oldest.iter_mut().zip(count.oldest) {
+            horizon.head(count.head);
+            horizon.passed(count.began, oldest - 1);
         }
     }
 
     /// Of `granted` reserved ones `used` were added.
-    pub fn release(&self, granted: u64, used: u64) {
+    fn release(&self, granted: u64, used: u64) {
         let mut state = self.state();
         state.in_flight -= granted;
         state.reserved -= granted - used.min(granted);
+    }
+}
+
+/// What one batch reserved. Only what was committed is counted: unless it is told so, all of it is
+/// given back.
+#[derive(Debug)]
+pub(super) struct Reserved<'a> {
+    pending: &'a Pending,
+    granted: u64,
+    used: u64,
+    committed: bool,
+}
+
+impl<'a> Reserved<'a> {
+    pub fn new(pending: &'a Pending) -> Self {
+        Self {
+            pending,
+            granted: 0,
+            used: 0,
+            committed: false,
+        }
+    }
+
+    /// Of `granted` reserved ones `used` are being added.
+    pub fn add(&mut self, granted: u64, used: u64) {
+        self.granted += granted;
+        self.used += used;
+    }
+
+    /// They were committed; whether there are any.
+    pub fn commit(mut self) -> bool {
+        self.committed = true;
+        self.used > 0
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        let used = if self.committed { self.used } else { 0 };
+        self.pending.release(self.granted, used);
     }
 }
 
@@ -98,7 +152,14 @@ mod tests {
         let Room::Count { mark, .. } = pending.reserve(1, 0, false, now) else {
             panic!("a limit of 0 always counts");
         };
-        pending.counted(count, mark, [1; 2], now, now);
+        pending.counted(&Count {
+            found: count,
+            mark,
+            oldest: [1; 2],
+            head: 100,
+            began: now,
+            ended: now,
+        });
     }
 
     #[test]

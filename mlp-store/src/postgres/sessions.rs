@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::db::{Mode, Session};
 use super::error::{Failure, Result};
-use super::pending::Room;
+use super::pending::{Count, Reserved, Room};
 use super::users::UserTable;
 use super::values::{status, task_id, unsigned};
 use crate::choice::{Choice, Place};
@@ -77,39 +77,40 @@ impl PostgresStore {
             return Ok(Vec::new());
         }
         let mut again = false;
-        let (replies, queued) = self.db.run("sessions", Mode::Single, |session| {
+        let mut room = Reserved::new(&self.pending);
+        let replies = self.db.run("sessions", Mode::Single, |session| {
             let careful = std::mem::replace(&mut again, true);
-            self.apply_once(session, ops, careful)
+            // What an earlier attempt reserved was not used.
+            room = Reserved::new(&self.pending);
+            self.apply_once(session, ops, careful, &mut room)
         })?;
-        if queued {
+        if room.commit() {
             self.wake.work(&self.db, TaskKind::Inference);
         }
         Ok(replies)
     }
 
-    /// Does the batch; whether there is new work. `careful`: looks whether requests are known by
+    /// Does the batch. `careful`: looks whether requests are known by
     /// their very task, which is only so after an attempt whose end nobody saw.
     fn apply_once(
         &self,
         session: &mut Session<'_>,
         ops: &[SessionOp],
         careful: bool,
-    ) -> Result<(Vec<SessionReply>, bool)> {
+        room: &mut Reserved<'_>,
+    ) -> Result<Vec<SessionReply>> {
         let segments = segments(ops);
         if let [whole] = &segments[..] {
-            return Segment::new(self, whole, careful).run(session, true);
+            return Segment::new(self, whole, careful).run(session, true, room);
         }
         session.begin()?;
         let mut all = Vec::with_capacity(ops.len());
-        let mut queued = false;
         let outcome = segments.into_iter().try_for_each(|part| {
-            let (replies, new) = Segment::new(self, part, careful).run(session, false)?;
-            all.extend(replies);
-            queued |= new;
+            all.extend(Segment::new(self, part, careful).run(session, false, room)?);
             Ok(())
         });
         session.end(outcome)?;
-        Ok((all, queued))
+        Ok(all)
     }
 
     pub(super) fn task_views(
@@ -268,11 +269,15 @@ impl<'a> Segment<'a> {
         }
     }
 
-    fn run(mut self, session: &mut Session<'_>, alone: bool) -> Result<(Vec<SessionReply>, bool)> {
+    fn run(
+        mut self,
+        session: &mut Session<'_>,
+        alone: bool,
+        room: &mut Reserved<'_>,
+    ) -> Result<Vec<SessionReply>> {
         let outcome = self.load_decide_write(session, alone);
-        let used = if outcome.is_ok() { self.used } else { 0 };
-        self.store.pending.release(self.granted, used);
-        Ok((outcome?, used > 0))
+        room.add(self.granted, self.used);
+        outcome
     }
 
     fn load_decide_write(
@@ -737,19 +742,26 @@ impl PostgresStore {
     fn count_pending(&self, session: &mut Session<'_>, after: [i64; 2], mark: u64) -> Result<()> {
         let began = Instant::now();
         let limit = i64::try_from(self.options.max_pending).unwrap_or(i64::MAX);
-        let count = "SELECT count(*), coalesce(min(inference_id),
-                (SELECT last_value FROM inferences_inference_id_seq)) FROM (
+        let count = "SELECT count(*), min(inference_id),
+                (SELECT last_value FROM inferences_inference_id_seq) FROM (
                 SELECT inference_id FROM inferences
                 WHERE open AND priority = $1 AND inference_id > $2
                 ORDER BY inference_id LIMIT $3) AS open";
-        let (mut counted, mut oldest) = (0, [0; 2]);
+        let (mut found, mut oldest, mut head) = (0, [0; 2], 0);
         for (lane, after) in after.into_iter().enumerate() {
             let row = session.query_one(count, &[&(lane as i16), &after, &limit])?;
-            counted += unsigned(row.try_get(0)?);
-            oldest[lane] = row.try_get(1)?;
+            found += unsigned(row.try_get(0)?);
+            head = row.try_get(2)?;
+            oldest[lane] = row.try_get::<_, Option<i64>>(1)?.unwrap_or(head);
         }
-        self.pending
-            .counted(counted, mark, oldest, began, Instant::now());
+        self.pending.counted(&Count {
+            found,
+            mark,
+            oldest,
+            head,
+            began,
+            ended: Instant::now(),
+        });
         Ok(())
     }
 }

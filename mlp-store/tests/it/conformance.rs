@@ -40,6 +40,7 @@ impl Backend for Sqlite {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             names_settled: true,
+            is_quiet: true,
         }
     }
 }
@@ -65,8 +66,11 @@ impl Backend for Postgres {
     }
 
     fn capabilities(&self) -> Capabilities {
+        // Behind a pooler nobody can listen: a look now and then takes the place of news.
+        let listens = !self.0.config().pooled();
         Capabilities {
-            names_settled: true,
+            names_settled: listens,
+            is_quiet: listens,
         }
     }
 }
