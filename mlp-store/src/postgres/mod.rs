@@ -24,6 +24,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod transfer;
 mod upkeep;
 mod url;
 mod users;
