@@ -166,6 +166,11 @@ impl PostgresConfig {
         self
     }
 
+    /// Whether it has a password of its own.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     /// The database's name.
     pub fn database(&self) -> &str {
         &self.database

@@ -12,6 +12,7 @@ mod dial;
 mod domain;
 mod error;
 mod horizon;
+mod inspect;
 mod items;
 mod learning;
 mod leases;
@@ -48,6 +49,7 @@ use crate::types::{
 
 pub use config::PostgresConfig;
 use db::Db;
+pub use inspect::{Inspection, inspect};
 use items::ItemTable;
 use leases::{LeaseSql, Lookout};
 use pending::Pending;

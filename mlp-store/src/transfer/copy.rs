@@ -41,19 +41,18 @@ impl Compared {
     }
 }
 
-/// Copies everything into an empty store, reads both again and compares. The target is usable only
-/// where all is equal; until then it bears its mark. `progress` hears of each page: its table, and
-/// how many of the table's rows are there.
+/// Copies everything into a store on which [`Target::begin`] was called, reads both again and
+/// compares. The target can be opened only where all is equal; until then it bears its mark.
+/// `progress` hears of each page: its table, and how many of the table's rows are there.
 ///
 /// # Errors
 ///
-/// Where the target is not empty, or a side fails.
+/// Where a side fails.
 pub fn copy(
     from: &dyn Source,
     to: &dyn Target,
     progress: &mut dyn FnMut(Table, u64),
 ) -> Result<Copied> {
-    to.begin()?;
     for table in Table::ALL {
         copy_table(from, to, table, progress)?;
     }
@@ -78,7 +77,7 @@ fn copy_table(
             let mut place = Place::START;
             loop {
                 let page = from.records(table, place, table.page());
-                let end = page.as_ref().map_or(None, |page| page.end(place));
+                let end = page.as_ref().ok().and_then(|page| page.end(place));
                 let failed = page.is_err();
                 // Who has stopped writing needs no more.
                 if (end.is_some() || failed) && send.send(page).is_err() {

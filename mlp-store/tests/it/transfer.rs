@@ -33,6 +33,7 @@ fn postgres(
 }
 
 fn copied(from: &dyn Source, to: &dyn Target) -> mlp_store::Result<Copied> {
+    to.begin()?;
     copy(from, to, &mut |_, _| {})
 }
 
