@@ -22,36 +22,52 @@ pub struct Sum {
     pub checksum: String,
 }
 
-/// Reads all that a store holds, and sums it up: a sum for each of [`Table::ALL`], and one for the
-/// heads.
+/// Reads all that a store holds, and sums it up.
 ///
 /// # Errors
 ///
 /// Where the store cannot be read.
 pub fn sums(source: &dyn Source) -> Result<Vec<Sum>> {
-    let mut sums = Vec::with_capacity(Table::ALL.len() + 1);
+    let mut all = Checksums::default();
     for table in Table::ALL {
-        let (mut checksum, mut place) = (Checksum::default(), Place::START);
+        let mut place = Place::START;
         loop {
             let records = source.records(table, place, table.page())?;
             let Some(end) = records.end(place) else {
                 break;
             };
-            checksum.add(&records);
+            all.add(&records);
             place = end;
         }
-        sums.push(checksum.end(table.name()));
     }
-    let mut checksum = Checksum::default();
-    checksum.add_heads(&source.heads()?);
-    sums.push(checksum.end("last numbers"));
-    Ok(sums)
+    Ok(all.end(&source.heads()?))
+}
+
+/// The checksums of all tables in the making.
+#[derive(Debug, Default)]
+pub struct Checksums([Checksum; Table::ALL.len()]);
+
+impl Checksums {
+    /// Takes records in, those of one table in their order.
+    pub fn add(&mut self, records: &Records) {
+        self.0[records.table() as usize].add(records);
+    }
+
+    /// A sum for each of [`Table::ALL`], and one for the heads.
+    pub fn end(self, heads: &Heads) -> Vec<Sum> {
+        let tables = self.0.into_iter().zip(Table::ALL);
+        let mut sums: Vec<Sum> = tables.map(|(sum, table)| sum.end(table.name())).collect();
+        let mut numbers = Checksum::default();
+        numbers.add_heads(heads);
+        sums.push(numbers.end("last numbers"));
+        sums
+    }
 }
 
 /// A digest in the making. Each value is written with what says where it ends, so that no two
 /// unlike tables have one form.
 #[derive(Default)]
-pub struct Checksum {
+struct Checksum {
     digest: Sha256,
     rows: u64,
 }

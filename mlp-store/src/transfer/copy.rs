@@ -19,6 +19,13 @@ pub struct Copied {
 }
 
 impl Copied {
+    /// The sums of both sides, table by table.
+    pub fn new(from: Vec<Sum>, to: Vec<Sum>) -> Self {
+        let both = from.into_iter().zip(to);
+        let tables = both.map(|(from, to)| Compared { from, to }).collect();
+        Self { tables }
+    }
+
     /// Whether both sides hold the same.
     pub fn is_equal(&self) -> bool {
         self.tables.iter().all(Compared::is_equal)
@@ -115,7 +122,5 @@ pub fn compare(from: &dyn Source, to: &dyn Source) -> Result<Copied> {
         };
         (other.join().unwrap_or_else(panicked), to)
     });
-    let both = from?.into_iter().zip(to?);
-    let tables = both.map(|(from, to)| Compared { from, to }).collect();
-    Ok(Copied { tables })
+    Ok(Copied::new(from?, to?))
 }

@@ -13,7 +13,7 @@ mod records;
 
 use crate::traits::Result;
 
-pub use checksum::{Checksum, Sum, sums};
+pub use checksum::{Checksums, Sum, sums};
 pub use copy::{Compared, Copied, compare, copy};
 pub use records::{
     Heads, InferenceRecord, KeyRecord, ModelRecord, Place, Records, Table, TaskRecord,

@@ -82,6 +82,20 @@ pub enum Records {
 }
 
 impl Records {
+    /// Whose they are.
+    pub fn table(&self) -> Table {
+        match self {
+            Self::Items(_) => Table::Items,
+            Self::Users(_) => Table::Users,
+            Self::Inferences(_) => Table::Inferences,
+            Self::Tasks(_) => Table::Tasks,
+            Self::Keys(_) => Table::Keys,
+            Self::Models(_) => Table::Models,
+            Self::Decisions(_) => Table::Decisions,
+            Self::Settings(_) => Table::Settings,
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         match self {

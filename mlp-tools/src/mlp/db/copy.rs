@@ -51,19 +51,26 @@ pub fn run(command: &Copy, context: &Context) -> Result<()> {
     let from = source(&path, context)?;
     let to = open_target(&target, context)?;
     to.begin()?;
-    let copied = move_all(&*from, &*to).map_err(|error| {
-        Error::run(format!(
-            "{error}; `{target}` is unfinished: drop it and begin again"
-        ))
-    })?;
-    print_sides(&copied);
+    let copied = move_all(&*from, &*to)
+        .map_err(|error| Error::run(format!("{error}; {}", unfinished(&target))))?;
+    report(&copied, &target)
+}
+
+/// Prints both sides; an error where they differ.
+pub fn report(copied: &Copied, target: &Database) -> Result<()> {
+    print_sides(copied);
     match copied.is_equal() {
         true => Ok(()),
         false => Err(Error::run(format!(
-            "the sides differ: something wrote while they were copied; `{target}` is unfinished: \
-             drop it and begin again"
+            "the sides differ: something wrote meanwhile; {}",
+            unfinished(target)
         ))),
     }
+}
+
+/// What is to be done with a target after a fault.
+pub fn unfinished(target: &Database) -> String {
+    format!("`{target}` is unfinished: drop it and begin again")
 }
 
 /// The target that a flag names, or the program's own database.

@@ -1,6 +1,7 @@
 //! `mlp db`: the database.
 
 mod copy;
+mod legacy;
 mod status;
 
 use clap::Subcommand;
@@ -9,6 +10,7 @@ use mlp_store::{Clock, Store, SystemClock};
 use super::context::Context;
 use super::error::{Error, Result};
 use copy::Copy;
+use legacy::ImportLegacy;
 
 /// What to do with the database.
 #[derive(Subcommand, Clone, Debug)]
@@ -47,6 +49,8 @@ pub enum Command {
     },
     /// Copy an SQLite file into an empty PostgreSQL, and compare both
     Copy(Copy),
+    /// Bring users, items, results and answers over from the database of the Python stack
+    ImportLegacy(ImportLegacy),
 }
 
 /// Rows removed in one transaction, so that serving never waits for long.
@@ -73,6 +77,7 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
             }
         }
         Command::Copy(command) => copy::run(command, context),
+        Command::ImportLegacy(command) => legacy::run(command, context),
     }
 }
 

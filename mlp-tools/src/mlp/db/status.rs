@@ -1,7 +1,7 @@
 //! `mlp db status`.
 
-use mlp_store::postgres::{PostgresConfig, inspect};
 use mlp_store::Counts;
+use mlp_store::postgres::{PostgresConfig, inspect};
 
 use crate::mlp::context::Context;
 use crate::mlp::error::Result;
