@@ -19,9 +19,9 @@ use crate::traits::Result;
 /// use mlp_store::postgres::PostgresConfig;
 ///
 /// # fn main() -> Result<(), mlp_store::StoreError> {
-/// let config = PostgresConfig::parse("postgres://mlp:secret@db.example/travel?sslmode=require")?;
-/// assert_eq!(config.place(), "postgres://mlp@db.example:5432/travel");
-/// assert_eq!(config.database(), "travel");
+/// let config = PostgresConfig::parse("postgres://mlp:secret@db.example/books?sslmode=require")?;
+/// assert_eq!(config.place(), "postgres://mlp@db.example:5432/books");
+/// assert_eq!(config.database(), "books");
 /// # Ok(())
 /// # }
 /// ```

@@ -87,9 +87,10 @@ impl EntityPlan {
         }
         Ok(Self {
             select: format!(
-                "SELECT {list} FROM {} ORDER BY {}",
-                quoted(&entity.table),
-                quoted(&id)
+                // Qualified, or it would be the text of the result that is sorted.
+                "SELECT {list} FROM {table} ORDER BY {table}.{}",
+                quoted(&id),
+                table = quoted(&entity.table),
             ),
             name: format!("{} {id}", entity.table),
             places,
