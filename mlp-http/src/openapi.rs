@@ -33,6 +33,11 @@ impl Parameter {
                 "header",
                 "1 to 255 visible ASCII characters; a repeat answers the first request's task",
             ),
+            Self::Priority => (
+                "Priority",
+                "header",
+                "`u=N` as in RFC 9218; an urgency N of 4 to 7 is ranked when nothing more urgent waits",
+            ),
         };
         let shape = match self {
             Self::Limit => json!({
@@ -49,6 +54,7 @@ impl Parameter {
             Self::IdempotencyKey => {
                 json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" })
             }
+            Self::Priority => json!({ "type": "string", "default": "u=3" }),
         };
         About {
             name,

@@ -60,6 +60,7 @@ pub(crate) enum Parameter {
     Wait,
     Explain,
     IdempotencyKey,
+    Priority,
 }
 
 /// One route with its names made concrete.
@@ -188,12 +189,12 @@ pub(crate) fn routes(schema: &Schema) -> Vec<Route> {
 
 #[rustfmt::skip]
 fn inference() -> Vec<Spec> {
-    use Parameter::{Explain, IdempotencyKey, Limit, Wait};
+    use Parameter::{Explain, IdempotencyKey, Limit, Priority, Wait};
     use Scope::Public;
     vec![
         spec(Method::POST, "/inference/start", Public, Endpoint::Start, Shape::Task,
             "Ask for the best <items> for a <user>; a worker ranks them. `candidates` ranks only these ids; unknown ones are passed over")
-            .takes(Shape::Request).with(&[IdempotencyKey]).fails(&[422, 503]),
+            .takes(Shape::Request).with(&[IdempotencyKey, Priority]).fails(&[422, 503]),
         spec(Method::GET, "/inference/status/{task_id}", Public, Endpoint::Status, Shape::Task,
             "How far an inference is; `wait` holds the answer until that is final. 500 where the task failed")
             .with(&[Wait]).fails(&[404, 422, 500]),

@@ -172,13 +172,19 @@ async fn drain(mut connections: JoinSet<()>, limit: Duration) -> DrainReport {
     }
 }
 
-/// Ends tasks that nobody took, now and then.
+/// Ends tasks that nobody took, now and then; of several servers on one store one does it.
 async fn sweep(app: App) {
-    let mut ticks = tokio::time::interval(app.options().sweep);
+    let every = app.options().sweep;
+    let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;
         let store = Arc::clone(&app.shared.store);
-        match tokio::task::spawn_blocking(move || store.sweep()).await {
+        // A little early, so that this server's own next tick is not too soon.
+        let swept = move || match store.turn("sweep", every.mul_f64(0.9))? {
+            true => store.sweep(),
+            false => Ok(0),
+        };
+        match tokio::task::spawn_blocking(swept).await {
             Ok(Ok(0)) => {}
             Ok(Ok(tasks)) => tracing::warn!(tasks, "tasks that nobody took have failed"),
             Ok(Err(error)) => tracing::warn!(%error, "the queue cannot be swept"),

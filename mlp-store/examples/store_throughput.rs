@@ -44,6 +44,7 @@ fn request(schema: &Schema, seed: usize) -> NewSession {
         user: sample_row(&schema.user, seed as u64),
         candidates: None,
         idempotency: None,
+        priority: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The codes that statuses and kinds have in tables.
 
-use crate::types::{TaskKind, TaskStatus};
+use crate::types::{Priority, TaskKind, TaskStatus};
 
 /// The code of a status; those of final ones are 3 and over, which the partial indexes rest on.
 pub(crate) fn code(status: TaskStatus) -> i64 {
@@ -28,4 +28,12 @@ pub(crate) fn status_of(code: i64) -> Option<TaskStatus> {
 
 pub(crate) fn kind_of(code: i64) -> Option<TaskKind> {
     TaskKind::ALL.get(usize::try_from(code).ok()?).copied()
+}
+
+/// The code of a priority: the lower goes first.
+pub(crate) fn priority_code(priority: Priority) -> i64 {
+    match priority {
+        Priority::Interactive => 0,
+        Priority::Batch => 1,
+    }
 }

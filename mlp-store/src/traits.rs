@@ -153,6 +153,11 @@ pub trait Maintenance: Send + Sync {
     /// when `keep_explored`.
     fn prune(&self, before_us: i64, limit: usize, keep_explored: bool) -> Result<Pruned>;
 
+    /// Whether it is this caller's turn to do a duty that one of all processes does at a time: true
+    /// for one caller, and then for nobody until `every` has passed. Whoever got the turn may die:
+    /// the next goes to another.
+    fn turn(&self, duty: &str, every: Duration) -> Result<bool>;
+
     /// What the store says of itself.
     fn status(&self) -> Result<StoreStatus>;
 

@@ -9,7 +9,12 @@ use mlp_store::{ClaimOptions, Lease, Outcome, Settled, Settlement, TaskKind, Wor
 use crate::training::{TrainingError, train};
 use crate::worker::{Backoff, Shared, delay};
 
+/// How much this thread yields to those that serve, on the scale of `nice`.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 pub(crate) fn run(shared: &Shared) {
+    yield_to_others();
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
     let mut seen = 0;
     while !shared.stopping() {
@@ -25,6 +30,17 @@ pub(crate) fn run(shared: &Shared) {
                 std::thread::sleep(backoff.next());
             }
         }
+    }
+}
+
+/// Lets all other threads go first: training takes what serving leaves. On Linux a thread has a
+/// priority of its own; elsewhere it would be the whole process's.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) =
+        rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS)
+    {
+        tracing::warn!(%error, "training has the priority of serving");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hyper::header::HeaderMap;
 use mlp_core::Fault;
-use mlp_store::{Idempotency, NewSession, Serving, TaskId};
+use mlp_store::{Idempotency, NewSession, Priority, Serving, TaskId};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -39,6 +39,7 @@ pub(super) fn read(call: &Call<'_>, serving: &Serving) -> Result<NewSession, Fai
             key,
             fingerprint: fingerprint(&call.route.path, body),
         }),
+        priority: priority(call.headers),
     })
 }
 
@@ -50,6 +51,26 @@ fn fingerprint(path: &str, mut body: Json) -> [u8; 32] {
     hash.update([0]);
     hash.update(body.to_string());
     hash.finalize().into()
+}
+
+/// What `Priority: u=N` says (RFC 9218): an urgency over 3, the default, is less urgent. A header that
+/// cannot be read says nothing, as the RFC wants it.
+fn priority(headers: &HeaderMap) -> Priority {
+    let mut urgency = 3;
+    for value in headers.get_all("priority") {
+        for member in value.to_str().unwrap_or_default().split(',') {
+            let item = member.split(';').next().unwrap_or_default();
+            if let Some(("u", digit)) = item.trim().split_once('=')
+                && let Ok(found @ 0..=7) = digit.parse::<u8>()
+            {
+                urgency = found;
+            }
+        }
+    }
+    match urgency {
+        0..=3 => Priority::Interactive,
+        _ => Priority::Batch,
+    }
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
@@ -118,4 +139,34 @@ fn candidates(body: &Json, serving: &Serving, faults: &mut Vec<Fault>) -> Option
         faults.push(at("value_error", "Value error, none of the ids is known"));
     }
     Some(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_low_urgency_is_batch_and_nonsense_says_nothing() {
+        let of = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("priority", value.parse().unwrap());
+            }
+            priority(&headers)
+        };
+        for interactive in [
+            &[][..],
+            &["u=3"],
+            &["i, u=0"],
+            &["u=9"],
+            &["u=x"],
+            &["U=7"],
+            &["i"],
+        ] {
+            assert_eq!(of(interactive), Priority::Interactive, "{interactive:?}");
+        }
+        for batch in [&["u=4"][..], &["i, u=7"], &["u=7;x=1"], &["u=1", "u=5"]] {
+            assert_eq!(of(batch), Priority::Batch, "{batch:?}");
+        }
+    }
 }

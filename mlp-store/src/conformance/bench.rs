@@ -73,6 +73,7 @@ impl Bench {
             user: sample_row(&self.schema.user, self.seed()),
             candidates: None,
             idempotency: None,
+            priority: Default::default(),
         }
     }
 

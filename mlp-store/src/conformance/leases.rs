@@ -2,7 +2,9 @@
 
 use super::Limits;
 use super::bench::{Bench, LEASE, ok, ranking, task};
-use crate::types::{LeaseRef, Outcome, Settled, TaskId, TaskKind, TaskStatus};
+use crate::types::{
+    LeaseRef, NewSession, Outcome, Priority, SessionOp, Settled, TaskId, TaskKind, TaskStatus,
+};
 use std::time::Duration;
 
 const SUCCESS: Settled = Settled::Now(TaskStatus::Success, None);
@@ -40,6 +42,44 @@ pub(super) fn claims_take_the_oldest_first(bench: &Bench) {
     assert_eq!(claimed(3), ids[..3]);
     assert_eq!(claimed(0), []);
     assert_eq!(claimed(100), ids[3..]);
+}
+
+/// A request with a priority.
+fn start_as(open: &super::bench::Opened<'_>, priority: Priority) -> TaskId {
+    let session = NewSession {
+        priority,
+        ..open.bench.request()
+    };
+    let task_id = session.task_id;
+    open.apply(SessionOp::Start(session));
+    task_id
+}
+
+pub(super) fn interactive_work_goes_before_batch_work(bench: &Bench) {
+    let open = bench.open();
+    let batch: Vec<_> = (0..3).map(|_| start_as(&open, Priority::Batch)).collect();
+    let interactive: Vec<_> = (0..3).map(|_| open.start()).collect();
+    let claimed = |max| -> Vec<TaskId> { open.claim(max).iter().map(|l| l.task_id).collect() };
+    assert_eq!(claimed(2), interactive[..2]);
+    assert_eq!(claimed(2), [interactive[2], batch[0]]);
+    let late = open.start();
+    assert_eq!(claimed(10), [late, batch[1], batch[2]]);
+}
+
+pub(super) fn batch_work_is_retried_and_expires_too(bench: &Bench) {
+    let open = bench.open();
+    let id = start_as(&open, Priority::Batch);
+    let (error, after) = ("again".to_owned(), Duration::ZERO);
+    let lease = open.claim_one();
+    open.settle(&lease, Outcome::Retry { error, after });
+    let lease = open.claim_one();
+    assert_eq!((lease.task_id, lease.attempt), (id, 2));
+    assert_eq!(ok(open.store.depth(TaskKind::Inference)).started, 1);
+    bench.outlive_leases();
+    let lease = open.claim_one();
+    assert_eq!(lease.attempt, 3);
+    open.settle(&lease, Outcome::Ranked(ranking(1)));
+    assert_eq!(open.status(id), TaskStatus::Success);
 }
 
 pub(super) fn a_claim_of_nothing_is_empty(bench: &Bench) {

@@ -54,6 +54,8 @@ macro_rules! conformance_list {
             leases:
                 a_claim_starts_the_task
                 claims_take_the_oldest_first
+                interactive_work_goes_before_batch_work
+                batch_work_is_retried_and_expires_too
                 a_claim_of_nothing_is_empty
                 an_expired_lease_is_claimed_again
                 a_stale_settlement_is_refused
@@ -162,7 +164,9 @@ macro_rules! conformance_list {
                 old_tasks_go_when_final
                 old_keys_are_forgotten
                 items_and_models_outlive_pruning
-                nothing_old_prunes_nothing;
+                nothing_old_prunes_nothing
+                a_duty_is_one_callers_turn_at_a_time
+                a_turn_is_one_of_many_callers;
             durability:
                 sessions_outlive_a_restart
                 leases_outlive_a_restart

@@ -163,3 +163,33 @@ pub(super) fn nothing_old_prunes_nothing(bench: &Bench) {
     assert_eq!(ok(open.store.prune(i64::MIN, 10, true)), Pruned::default());
     assert_eq!(ok(open.store.counts()).users, 1);
 }
+
+pub(super) fn a_duty_is_one_callers_turn_at_a_time(bench: &Bench) {
+    let (here, there) = (bench.open(), bench.open());
+    let every = Duration::from_millis(300);
+    assert!(ok(here.store.turn("sweep", every)));
+    assert!(!ok(there.store.turn("sweep", every)));
+    assert!(!ok(here.store.turn("sweep", every)));
+    assert!(ok(there.store.turn("watch", every)));
+    bench.pass_time(every);
+    // The first may have died: the turn is nobody's before it is taken.
+    assert!(ok(there.store.turn("sweep", every)));
+    assert!(!ok(here.store.turn("sweep", every)));
+}
+
+pub(super) fn a_turn_is_one_of_many_callers(bench: &Bench) {
+    let handles: Vec<_> = (0..4).map(|_| bench.open()).collect();
+    let hour = Duration::from_secs(3600);
+    let turns: Vec<bool> = std::thread::scope(|scope| {
+        let one = |open: &Opened<'_>| {
+            let store = std::sync::Arc::clone(&open.store);
+            scope.spawn(move || ok(store.turn("sweep", hour)))
+        };
+        let threads: Vec<_> = handles.iter().map(one).collect();
+        threads
+            .into_iter()
+            .map(|t| t.join().expect("no panic"))
+            .collect()
+    });
+    assert_eq!(turns.iter().filter(|turn| **turn).count(), 1);
+}

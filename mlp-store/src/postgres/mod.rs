@@ -269,6 +269,10 @@ impl Maintenance for PostgresStore {
         self.remove_old(before_us, limit, keep_explored)
     }
 
+    fn turn(&self, duty: &str, every: Duration) -> Result<bool> {
+        self.take_turn(duty, every)
+    }
+
     fn status(&self) -> Result<StoreStatus> {
         self.describe()
     }

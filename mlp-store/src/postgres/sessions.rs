@@ -22,7 +22,7 @@ use super::values::{status, task_id, unsigned};
 use crate::choice::{Choice, Place};
 use crate::codec;
 use crate::error::StoreError;
-use crate::state::code;
+use crate::state::{code, priority_code};
 use crate::types::{
     NONE_OF_THESE, NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown,
     TaskId, TaskKind, TaskStatus, TaskView,
@@ -619,7 +619,7 @@ impl<'a> Segment<'a> {
             Some(_) => code(TaskStatus::Success) as i16,
         });
         let attempts = array!(i32, |n| i32::from(n.ranking.is_some()));
-        let priorities = array!(i16, |_| 0);
+        let priorities = array!(i16, |n| priority_code(n.session.priority) as i16);
         let models = array!(Option<i64>, |n| ranked(n, |r| r.model_id).flatten());
         let catalogs = array!(Option<i64>, |n| ranked(n, |r| r.catalog_version));
         let explored = array!(bool, |n| ranked(n, |r| r.explored).unwrap_or(false));

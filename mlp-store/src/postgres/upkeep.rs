@@ -1,6 +1,7 @@
 //! Retention, and what the store says of itself.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::PostgresStore;
 use super::db::{Mode, Session};
@@ -8,6 +9,7 @@ use super::error::Result;
 use super::migrate;
 use super::state::{locked_meta, meta, set_meta};
 use super::values::{Moment, sql_limit, unsigned};
+use crate::clock::micros;
 use crate::error::StoreError;
 use crate::types::{Pruned, StoreStatus};
 
@@ -137,6 +139,21 @@ impl PostgresStore {
         let values = (Moment(before_us), sql_limit(limit));
         self.db.run("prune", Mode::Single, |session| {
             session.execute(delete, &[&values.0, &values.1])
+        })
+    }
+
+    /// No lock is held while the duty is done: one that outlives its holder, as an advisory lock of a
+    /// stopped process does, would hold the duty up.
+    pub(super) fn take_turn(&self, duty: &str, every: Duration) -> Public<bool> {
+        let (name, every) = (format!("turn {duty}"), micros(every));
+        // A clock that went back does not hold a duty up.
+        let take = "INSERT INTO meta AS m (name, value)
+            SELECT $1, t.now FROM (SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now) AS t
+            WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = $1 AND abs(t.now - value) < $2)
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value
+            WHERE abs(excluded.value - m.value) >= $2";
+        self.db.run("turn", Mode::Single, |session| {
+            Ok(session.execute(take, &[&name, &every])? > 0)
         })
     }
 

@@ -12,8 +12,8 @@ use super::state::{sql_limit, task_id};
 use crate::clock::micros;
 use crate::codec;
 use crate::error::StoreError;
-use crate::state::kind_code;
-use crate::types::{ClaimOptions, Lease, LeaseRef, TaskId, TaskKind, TaskStatus, Work};
+use crate::state::{kind_code, priority_code};
+use crate::types::{ClaimOptions, Lease, LeaseRef, Priority, TaskId, TaskKind, TaskStatus, Work};
 
 /// A task that is due.
 struct Due {
@@ -87,11 +87,19 @@ impl SqliteStore {
         match options.kind {
             TaskKind::Inference => {
                 let mut select = tx.prepare_cached(&self.users.due)?;
-                let due = select.query_map(params![now, limit], |row| {
-                    let user = self.users.columns.read(row, 5)?;
-                    Due::read(row, DueWork::Inference(user, row.get(4)?))
-                })?;
-                Ok(due.collect::<rusqlite::Result<_>>()?)
+                let mut all = Vec::new();
+                for priority in [Priority::Interactive, Priority::Batch] {
+                    let left = limit.saturating_sub(all.len() as i64);
+                    let values = params![priority_code(priority), now, left];
+                    let due = select.query_map(values, |row| {
+                        let user = self.users.columns.read(row, 5)?;
+                        Due::read(row, DueWork::Inference(user, row.get(4)?))
+                    })?;
+                    for due in due {
+                        all.push(due?);
+                    }
+                }
+                Ok(all)
             }
             kind => {
                 let select = "SELECT task_no, task_id, token, attempt, payload FROM tasks

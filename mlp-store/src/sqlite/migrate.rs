@@ -10,7 +10,7 @@ const APPLICATION_ID: i64 = 0x6d6c_7031;
 
 /// What leads from each version to the next; the first makes the tables that no schema changes.
 /// A migration that was released never changes.
-const MIGRATIONS: [&str; 1] = [V1];
+const MIGRATIONS: [&str; 2] = [V1, V2];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -98,6 +98,13 @@ const V1: &str = "
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// Priorities: interactive inferences are claimed before batch ones.
+const V2: &str = "
+    ALTER TABLE inferences ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX inferences_due;
+    CREATE INDEX inferences_due ON inferences (priority, due_at) WHERE status < 3;
+";
+
 /// Whose file this is, before anything is written to it. To be called in a transaction.
 ///
 /// # Errors
@@ -154,4 +161,30 @@ pub(super) fn version(connection: &Connection) -> Result<i64> {
 
 fn pragma(connection: &Connection, name: &str) -> Result<i64> {
     Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_version_is_brought_up_to_date() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(V1).unwrap();
+        let pragmas = [("application_id", APPLICATION_ID), ("user_version", 1)];
+        for (name, value) in pragmas {
+            connection.pragma_update(None, name, value).unwrap();
+        }
+        let old = "INSERT INTO inferences (task_id, user_id, creation_time, status, due_at)
+            VALUES (x'00', 1, 5, 0, 5)";
+        connection.execute(old, []).unwrap();
+        migrate(&mut connection, "old.db").unwrap();
+        assert_eq!(version(&connection).unwrap(), VERSION);
+        let priority = "SELECT priority FROM inferences INDEXED BY inferences_due
+            WHERE status < 3 AND priority = 0 AND due_at <= 5";
+        let priority: i64 = connection
+            .query_row(priority, [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(priority, 0);
+    }
 }

@@ -278,6 +278,10 @@ impl Maintenance for SqliteStore {
         self.remove_old(before_us, limit, keep_explored)
     }
 
+    fn turn(&self, duty: &str, every: Duration) -> Result<bool> {
+        self.take_turn(duty, every)
+    }
+
     fn status(&self) -> Result<StoreStatus> {
         self.describe()
     }

@@ -172,7 +172,7 @@ impl SqliteStore {
                 let until = self.now().saturating_sub(micros(waited));
                 let update = "UPDATE inferences SET status = 4, error = ?1 WHERE inference_id IN (
                         SELECT inference_id FROM inferences INDEXED BY inferences_due
-                        WHERE status < 3 AND due_at <= ?2 LIMIT ?3)
+                        WHERE status < 3 AND priority IN (0, 1) AND due_at <= ?2 LIMIT ?3)
                     RETURNING task_id";
                 let mut update = tx.prepare_cached(update)?;
                 let ids = update.query_map(params![error, until, BATCH], |row| task_id(row, 0))?;

@@ -10,6 +10,7 @@ use super::select::Session;
 use super::state::{kind, status, task_id};
 use crate::codec;
 use crate::error::StoreError;
+use crate::state::priority_code;
 use crate::types::{
     NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown, TaskId, TaskKind,
     TaskStatus, TaskView,
@@ -121,10 +122,17 @@ impl Batch<'_> {
         }
         let user_id = self.remember(session)?;
         let insert = "INSERT INTO inferences
-                (task_id, user_id, creation_time, status, due_at, candidates)
-            VALUES (?1, ?2, ?3, 0, ?3, ?4)";
+                (task_id, user_id, creation_time, status, due_at, candidates, priority)
+            VALUES (?1, ?2, ?3, 0, ?3, ?4, ?5)";
         let candidates = session.candidates.as_deref().map(codec::ids_to_bytes);
-        let values = params![session.task_id.as_bytes(), user_id, self.now, candidates];
+        let priority = priority_code(session.priority);
+        let values = params![
+            session.task_id.as_bytes(),
+            user_id,
+            self.now,
+            candidates,
+            priority
+        ];
         self.tx.prepare_cached(insert)?.execute(values)?;
         self.pending = Some(pending + 1);
         self.queued = true;

@@ -1,6 +1,7 @@
 //! Retention, and what the store says of itself.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -9,6 +10,7 @@ use super::db::Durability;
 use super::error::Result;
 use super::migrate;
 use super::state::{meta, set_meta, sql_limit};
+use crate::clock::micros;
 use crate::error::StoreError;
 use crate::types::{Pruned, StoreStatus};
 
@@ -78,6 +80,18 @@ impl SqliteStore {
             set_meta(tx, "users_removed", meta(tx, "users_removed")? + users)?;
         }
         Ok(removed)
+    }
+
+    pub(super) fn take_turn(&self, duty: &str, every: Duration) -> Public<bool> {
+        let name = format!("turn {duty}");
+        self.db.write("turn", Durability::Synced, |tx| {
+            // A clock that went back does not hold a duty up.
+            let take = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                WHERE abs(excluded.value - value) >= ?3";
+            let mut take = tx.prepare_cached(take)?;
+            Ok(take.execute(params![name, self.now(), micros(every)])? > 0)
+        })
     }
 
     pub(super) fn describe(&self) -> Public<StoreStatus> {

@@ -14,7 +14,7 @@ pub(super) struct UserTable {
     /// The key's quoted name.
     pub id: String,
     insert: String,
-    /// Inferences that are due, with their users.
+    /// Inferences of a priority that are due, with their users.
     pub due: String,
 }
 
@@ -33,8 +33,8 @@ impl UserTable {
             "SELECT i.inference_id, i.task_id, i.token, i.attempt, i.candidates{}
              FROM inferences AS i INDEXED BY inferences_due
              CROSS JOIN {table} AS u ON u.{id} = i.user_id
-             WHERE i.status < 3 AND i.due_at <= ?1
-             ORDER BY i.due_at, i.inference_id LIMIT ?2",
+             WHERE i.status < 3 AND i.priority = ?1 AND i.due_at <= ?2
+             ORDER BY i.due_at, i.inference_id LIMIT ?3",
             columns.list("u."),
         );
         Self {

@@ -9,7 +9,7 @@ mod upkeep;
 pub use item::{ItemChange, ItemVersion, Versions};
 pub use model::{DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel};
 pub use session::{
-    Counts, Idempotency, ImportedSession, LoggedSession, NONE_OF_THESE, NewSession,
+    Counts, Idempotency, ImportedSession, LoggedSession, NONE_OF_THESE, NewSession, Priority,
     RESULTS_PER_INFERENCE, Ranking, ResultRow, SessionOp, SessionQuery, SessionReply, Shown,
     UserRow,
 };

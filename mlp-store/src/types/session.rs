@@ -14,6 +14,16 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+/// Which of the tasks that wait is taken first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Priority {
+    /// Somebody waits for it.
+    #[default]
+    Interactive,
+    /// It is taken when nothing interactive waits.
+    Batch,
+}
+
 /// A user's request, validated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewSession {
@@ -25,6 +35,8 @@ pub struct NewSession {
     pub candidates: Option<Vec<i64>>,
     /// How a repeat is recognised.
     pub idempotency: Option<Idempotency>,
+    /// When it is taken; means nothing where it is ranked at once.
+    pub priority: Priority,
 }
 
 /// The outcome of an inference.

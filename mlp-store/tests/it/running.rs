@@ -81,6 +81,7 @@ fn bulky(seed: u64) -> SessionOp {
         user: sample_row(&reading().user, seed),
         candidates: Some((10_000..10_600).collect()),
         idempotency: None,
+        priority: Default::default(),
     })
 }
 
@@ -145,6 +146,7 @@ fn erased_texts_are_not_in_the_file() {
         user,
         candidates: None,
         idempotency: None,
+        priority: Default::default(),
     };
     store.apply(&[SessionOp::Start(session)]).unwrap();
     assert!(store.erase_user(51).unwrap());

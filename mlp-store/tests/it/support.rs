@@ -33,6 +33,7 @@ pub fn start(store: &SqliteStore, seed: u64) -> Result<TaskId, StoreError> {
         user: sample_row(&reading().user, seed),
         candidates: None,
         idempotency: None,
+        priority: Default::default(),
     });
     let replies = store.apply(&[op])?;
     assert!(matches!(replies[0], SessionReply::Started { .. }));

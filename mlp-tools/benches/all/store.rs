@@ -98,6 +98,7 @@ impl Ours {
                 user: user.clone(),
                 candidates: None,
                 idempotency: None,
+                priority: Default::default(),
             })
             .collect();
         let ids: Vec<TaskId> = new.iter().map(|session| session.task_id).collect();

@@ -129,6 +129,7 @@ pub fn start(store: &dyn Store, user: Row, candidates: Option<Vec<i64>>) -> Task
         user,
         candidates,
         idempotency: None,
+        priority: Default::default(),
     };
     match store.apply(&[SessionOp::Start(session)]).unwrap().remove(0) {
         SessionReply::Started { task_id, .. } => task_id,

@@ -68,6 +68,31 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
     }
 }
 
+/// The thread's nice value is the 19th field of its `stat`, the 17th after the name.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_thread_that_trains_lets_the_others_go_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = &schemas()[1];
+    let store = store(dir.path(), schema);
+    let _worker = worker(&store, schema, options());
+    success(&settled(&*store, {
+        store.import_sessions(&past(schema, 400, 7)).unwrap();
+        train(&*store, "{}")
+    }));
+    let mut found = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let Ok(stat) = std::fs::read_to_string(task.unwrap().path().join("stat")) else {
+            continue;
+        };
+        let (name, fields) = stat.rsplit_once(") ").unwrap();
+        let nice: i32 = fields.split(' ').nth(16).unwrap().parse().unwrap();
+        found.push((name.ends_with("mlp-train"), nice));
+    }
+    assert!(found.contains(&(true, 10)), "{found:?}");
+    assert!(found.contains(&(false, 0)), "{found:?}");
+}
+
 #[test]
 fn too_little_data_is_a_failure_that_says_so() {
     for schema in schemas() {
