@@ -16,7 +16,7 @@ type Public<T> = crate::traits::Result<T>;
 
 const INFERENCES: &str = "SELECT inference_id, task_id, user_id, creation_time, status, due_at,
         token, attempt, model_id, catalog_version, explored, judging, shown_n, shown_at, selected,
-        selected_rank, answered_n, answered_at, error, candidates, ranked
+        selected_rank, answered_n, answered_at, error, candidates, ranked, priority
     FROM inferences WHERE inference_id > ?1 ORDER BY inference_id LIMIT ?2";
 
 const TASKS: &str = "SELECT task_no, task_id, kind, creation_time, due_at, status, token, attempt,
@@ -127,6 +127,7 @@ fn inference(row: &Row<'_>) -> rusqlite::Result<InferenceRecord> {
         error: row.get::<_, Option<String>>(18)?.map(text),
         candidates: row.get(19)?,
         ranked: row.get(20)?,
+        priority: row.get(21)?,
     })
 }
 

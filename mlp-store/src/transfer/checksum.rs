@@ -141,6 +141,7 @@ impl Checksum {
         self.int(row.due_us);
         self.int(row.token);
         self.int(row.attempt.into());
+        self.int(row.priority.into());
         self.optional(row.model_id);
         self.optional(row.catalog_version);
         self.digest

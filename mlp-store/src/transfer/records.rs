@@ -163,6 +163,8 @@ pub struct InferenceRecord {
     pub token: i64,
     /// How often it was attempted.
     pub attempt: i32,
+    /// Its lane: the lower is taken first.
+    pub priority: i16,
     /// The model that ranked.
     pub model_id: Option<i64>,
     /// The catalog that was ranked.

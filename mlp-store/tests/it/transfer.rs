@@ -14,8 +14,8 @@ use mlp_store::transfer::{
 };
 use mlp_store::{
     ClaimOptions, DecisionKind, Idempotency, ImportedSession, ItemChange, Lease, NewDecision,
-    NewModel, NewSession, NewTask, Outcome, Ranking, SessionOp, SessionReply, Settlement, Store,
-    StoreOptions, TaskId, TaskKind, TaskStatus,
+    NewModel, NewSession, NewTask, Outcome, Priority, Ranking, SessionOp, SessionReply, Settlement,
+    Store, StoreOptions, TaskId, TaskKind, TaskStatus,
 };
 use tempfile::TempDir;
 
@@ -46,6 +46,11 @@ fn start(store: &dyn Store, schema: &Schema, seed: u64, keyed: bool) -> TaskId {
     let op = SessionOp::Start(NewSession {
         task_id,
         user: sample_row(&schema.user, seed),
+        priority: if seed.is_multiple_of(4) {
+            Priority::Batch
+        } else {
+            Priority::Interactive
+        },
         candidates: seed.is_multiple_of(3).then(|| vec![3, 1, seed as i64]),
         idempotency,
     });
@@ -313,6 +318,7 @@ fn a_key_stands_for_the_same_request() {
         task_id: TaskId::new_v7(),
         user: sample_row(&schema.user, 5),
         candidates: None,
+        priority: Priority::Interactive,
         idempotency: Some(Idempotency {
             key: "key 5 é".to_owned(),
             fingerprint: [5; 32],
@@ -421,7 +427,7 @@ fn a_difference_is_seen_in_every_column() {
         FROM information_schema.columns JOIN pg_tables
             ON schemaname = table_schema AND tablename = table_name
         WHERE table_schema = 'public' AND tablename <> 'meta'
-            AND column_name NOT IN ('open', 'priority')";
+            AND column_name <> 'open'";
     let columns = client.query(columns, &[]).unwrap();
     assert!(columns.len() > 50, "{}", columns.len());
     for row in columns {

@@ -145,7 +145,7 @@ pub fn load_dotenv() -> std::result::Result<(), String> {
     };
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let overruled: Vec<&str> = (SAME.iter())
-        .filter(|names| names.iter().any(|name| is_set(&name)))
+        .filter(|names| names.iter().any(is_set))
         .flat_map(|names| names.iter().copied())
         .collect();
     let kept = text.lines().filter(|line| {

@@ -237,6 +237,7 @@ impl<'a> Grouping<'a> {
             due_us: created_us,
             token: 0,
             attempt: 1,
+            priority: 0,
             model_id: None,
             catalog_version: Some(1),
             explored: false,

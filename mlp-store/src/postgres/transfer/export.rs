@@ -18,7 +18,7 @@ type Public<T> = crate::traits::Result<T>;
 
 const INFERENCES: &str = "SELECT inference_id, task_id, user_id, creation_time, status, due_at,
         token, attempt, model_id, catalog_version, explored, judging, shown_n, shown_at, selected,
-        selected_rank, answered_n, answered_at, error, candidates, ranked
+        selected_rank, answered_n, answered_at, error, candidates, ranked, priority
     FROM inferences WHERE inference_id > $1 ORDER BY inference_id LIMIT $2";
 
 const TASKS: &str = "SELECT task_no, task_id, kind, creation_time, due_at, status, token, attempt,
@@ -128,6 +128,7 @@ fn inference(row: &Row) -> Result<InferenceRecord> {
         error: row.try_get(18)?,
         candidates: row.try_get(19)?,
         ranked: row.try_get(20)?,
+        priority: row.try_get(21)?,
     })
 }
 

@@ -160,18 +160,19 @@ impl PostgresStore {
 fn put_inferences(session: &mut Session<'_>, rows: &[InferenceRecord]) -> Result<()> {
     let insert = "INSERT INTO inferences (inference_id, user_id, task_id, creation_time, due_at,
             token, catalog_version, model_id, attempt, status, open, explored, judging, candidates,
-            error, shown_n, selected_rank, answered_n, shown_at, answered_at, selected, ranked)
+            error, shown_n, selected_rank, answered_n, shown_at, answered_at, selected, ranked,
+            priority)
         SELECT inference_id, user_id, task_id, creation_time, due_at, token, catalog_version,
             model_id, attempt, status, status < 3, explored, judging, candidates, error, shown_n,
-            selected_rank, answered_n, shown_at, answered_at, selected, ranked
+            selected_rank, answered_n, shown_at, answered_at, selected, ranked, priority
         FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::timestamptz[],
             $6::bigint[], $7::bigint[], $8::bigint[], $9::integer[], $10::smallint[],
             $11::boolean[], $12::boolean[], $13::bytea[], $14::text[], $15::smallint[],
             $16::smallint[], $17::smallint[], $18::timestamptz[], $19::timestamptz[],
-            $20::bigint[], $21::bytea[]) AS t (inference_id, user_id, task_id, creation_time,
+            $20::bigint[], $21::bytea[], $22::smallint[]) AS t (inference_id, user_id, task_id, creation_time,
             due_at, token, catalog_version, model_id, attempt, status, explored, judging,
             candidates, error, shown_n, selected_rank, answered_n, shown_at, answered_at,
-            selected, ranked)";
+            selected, ranked, priority)";
     session.execute(
         insert,
         &[
@@ -196,6 +197,7 @@ fn put_inferences(session: &mut Session<'_>, rows: &[InferenceRecord]) -> Result
             &array!(rows, |r| r.answered_us.map(Moment)),
             &array!(rows, |r| r.selected),
             &array!(rows, |r| r.ranked.as_deref()),
+            &array!(rows, |r| r.priority),
         ],
     )?;
     Ok(())

@@ -8,8 +8,8 @@ use mlp_store::conformance::postgres::{Cluster, TestDatabase};
 use mlp_store::conformance::{reading, sample_row, travel};
 use mlp_store::postgres::{PostgresConfig, PostgresStore, inspect};
 use mlp_store::{
-    ClaimOptions, Content, ItemChange, Items, Maintenance, NewSession, Outcome, Queue, Ranking,
-    Registry, SessionOp, Sessions, Settlement, StoreOptions, TaskId, TaskKind,
+    ClaimOptions, Content, ItemChange, Items, Maintenance, NewSession, Outcome, Priority, Queue,
+    Ranking, Registry, SessionOp, Sessions, Settlement, StoreOptions, TaskId, TaskKind,
 };
 
 use super::support::{client, number, open};
@@ -35,6 +35,7 @@ fn start(store: &PostgresStore) -> TaskId {
         task_id,
         user: sample_row(&reading().user, 1),
         candidates: None,
+        priority: Priority::Interactive,
         idempotency: None,
     });
     store.apply(&[op]).unwrap();
