@@ -335,7 +335,8 @@ fn a_target_that_holds_anything_is_refused_and_left_alone() {
     let schema = reading();
     let directory = tempfile::tempdir().unwrap();
     let from = sqlite(&directory, &schema);
-    let fills: [(&str, fn(&dyn Store, &Schema)); 4] = [
+    type Fill = fn(&dyn Store, &Schema);
+    let fills: [(&str, Fill); 4] = [
         ("readers", |store, schema| {
             start(store, schema, 1, false);
         }),
