@@ -5,6 +5,7 @@
 pub mod conformance;
 pub mod postgres;
 pub mod sqlite;
+pub mod transfer;
 
 mod choice;
 mod clock;
@@ -16,6 +17,7 @@ mod live;
 mod options;
 mod signals;
 mod state;
+mod text;
 mod traits;
 mod types;
 

@@ -19,9 +19,9 @@ use crate::traits::Result;
 /// use mlp_store::postgres::PostgresConfig;
 ///
 /// # fn main() -> Result<(), mlp_store::StoreError> {
-/// let config = PostgresConfig::parse("postgres://mlp:secret@db.example/travel?sslmode=require")?;
-/// assert_eq!(config.place(), "postgres://mlp@db.example:5432/travel");
-/// assert_eq!(config.database(), "travel");
+/// let config = PostgresConfig::parse("postgres://mlp:secret@db.example/books?sslmode=require")?;
+/// assert_eq!(config.place(), "postgres://mlp@db.example:5432/books");
+/// assert_eq!(config.database(), "books");
 /// # Ok(())
 /// # }
 /// ```
@@ -164,6 +164,11 @@ impl PostgresConfig {
     pub fn password(mut self, password: &str) -> Self {
         self.config.password(password);
         self
+    }
+
+    /// Whether it has a password of its own.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
     }
 
     /// The database's name.

@@ -6,6 +6,7 @@ use super::PostgresStore;
 use super::db::{Mode, Session, Values};
 use super::error::Result;
 use super::state::{locked_meta, meta, set_meta};
+use super::users::UserTable;
 use super::values::{Moment, sql_limit, task_id, unsigned};
 use crate::choice::Place;
 use crate::codec;
@@ -22,31 +23,52 @@ const TAIL: i64 = 20_000;
 /// lasts half as long.
 const BEHIND: &str = "interval '60 s'";
 
+/// What a count saw.
+pub(super) struct Seen {
+    items: i64,
+    counted: i64,
+    /// Users above the mark.
+    tail: i64,
+}
+
+impl Seen {
+    pub fn counts(&self) -> Counts {
+        let (items, users) = (self.items, self.counted + self.tail);
+        Counts { items, users }
+    }
+}
+
+/// One statement sees the mark and the users as they were at one moment.
+pub(super) fn read_counts(session: &mut Session<'_>, users: &UserTable) -> Result<Seen> {
+    let (table, id) = (&users.table, &users.id);
+    let select = format!(
+        "SELECT (SELECT count(*) FROM item_versions WHERE to_version IS NULL),
+             (SELECT value FROM meta WHERE name = 'counted'),
+             (SELECT count(*) FROM {table}
+              WHERE {id} > (SELECT value FROM meta WHERE name = 'counted_to'))"
+    );
+    let row = session.query_one(&select, &[])?;
+    Ok(Seen {
+        items: row.try_get(0)?,
+        counted: row.try_get(1)?,
+        tail: row.try_get(2)?,
+    })
+}
+
 impl PostgresStore {
     /// Exact without a look at every user: `counted` of them are numbered up to the mark
     /// `counted_to`, and only those above it are counted one by one.
     pub(super) fn count_content(&self) -> Public<Counts> {
-        let (table, id) = (&self.users.table, &self.users.id);
-        // One statement sees the mark and the users as they were at one moment.
-        let select = format!(
-            "SELECT (SELECT count(*) FROM item_versions WHERE to_version IS NULL),
-                 (SELECT value FROM meta WHERE name = 'counted'),
-                 (SELECT count(*) FROM {table}
-                  WHERE {id} > (SELECT value FROM meta WHERE name = 'counted_to'))"
-        );
-        let (items, counted, tail) = self.db.run("counts", Mode::Single, |session| {
-            let row = session.query_one(&select, &[])?;
-            let number = |column| row.try_get::<_, i64>(column);
-            Ok((number(0)?, number(1)?, number(2)?))
+        let seen = self.db.run("counts", Mode::Single, |session| {
+            read_counts(session, &self.users)
         })?;
-        if tail > TAIL
+        if seen.tail > TAIL
             && let Err(error) = self.move_mark()
         {
             // The count is right without it, and the next one tries again.
             tracing::debug!(%error, "the mark of counted users stays");
         }
-        let users = counted + tail;
-        Ok(Counts { items, users })
+        Ok(seen.counts())
     }
 
     /// Moves the mark of the users that need not be counted again.

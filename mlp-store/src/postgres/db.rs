@@ -56,13 +56,13 @@ pub(super) struct Db {
     config: PostgresConfig,
     place: String,
     most: usize,
-    pool: Mutex<Pool>,
+    shared: Mutex<Shared>,
     back: Condvar,
     pub signals: Signals,
 }
 
 #[derive(Default)]
-struct Pool {
+struct Shared {
     idle: Vec<Connection>,
     lent: usize,
     closed: bool,
@@ -97,7 +97,7 @@ impl Db {
             place: config.place().to_string(),
             config,
             most: most.max(1),
-            pool: Mutex::default(),
+            shared: Mutex::default(),
             back: Condvar::new(),
             signals: Signals::new(),
         }
@@ -209,14 +209,14 @@ impl Db {
     /// An idle connection, or a new one; whether it is new.
     fn take(&self) -> std::result::Result<(Connection, bool), StoreError> {
         let deadline = Instant::now() + PATIENCE;
-        let mut pool = self.pool();
+        let mut shared = self.shared();
         loop {
-            if let Some(connection) = pool.idle.pop() {
-                pool.lent += 1;
+            if let Some(connection) = shared.idle.pop() {
+                shared.lent += 1;
                 return Ok((connection, false));
             }
-            if pool.lent < self.most {
-                pool.lent += 1;
+            if shared.lent < self.most {
+                shared.lent += 1;
                 break;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -225,39 +225,39 @@ impl Db {
                     reason: format!("all {} connections to `{}` are busy", self.most, self.place),
                 });
             }
-            let waited = self.back.wait_timeout(pool, left);
-            pool = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.back.wait_timeout(shared, left);
+            shared = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if let Some((again, reason)) = &pool.again
+        if let Some((again, reason)) = &shared.again
             && Instant::now() < *again
         {
             let reason = reason.clone();
-            pool.lent -= 1;
-            drop(pool);
+            shared.lent -= 1;
+            drop(shared);
             self.back.notify_one();
             return Err(StoreError::Unavailable { reason });
         }
-        drop(pool);
+        drop(shared);
         match self.open() {
             Ok(connection) => {
-                let mut pool = self.pool();
-                pool.failures = 0;
-                pool.again = None;
+                let mut shared = self.shared();
+                shared.failures = 0;
+                shared.again = None;
                 Ok((connection, true))
             }
             Err(failure) => {
                 let error = failure.at(&self.place, "connect");
-                let mut pool = self.pool();
-                pool.lent -= 1;
-                pool.failures = pool.failures.saturating_add(1);
-                let doubled = FIRST_WAIT.saturating_mul(1 << (pool.failures - 1).min(10));
+                let mut shared = self.shared();
+                shared.lent -= 1;
+                shared.failures = shared.failures.saturating_add(1);
+                let doubled = FIRST_WAIT.saturating_mul(1 << (shared.failures - 1).min(10));
                 let wait = jitter(doubled.min(LONGEST_WAIT));
                 let reason = match &error {
                     StoreError::Unavailable { reason } => reason.clone(),
                     other => other.to_string(),
                 };
-                pool.again = Some((Instant::now() + wait, reason));
-                drop(pool);
+                shared.again = Some((Instant::now() + wait, reason));
+                drop(shared);
                 self.back.notify_one();
                 Err(error)
             }
@@ -276,32 +276,32 @@ impl Db {
     }
 
     fn give_back(&self, connection: Option<Connection>) {
-        let mut pool = self.pool();
-        pool.lent -= 1;
-        let closed = pool.closed;
+        let mut shared = self.shared();
+        shared.lent -= 1;
+        let closed = shared.closed;
         let mut ended = connection;
         if !closed {
-            pool.idle.extend(ended.take());
+            shared.idle.extend(ended.take());
         }
-        drop(pool);
+        drop(shared);
         self.back.notify_one();
         drop(ended);
     }
 
     /// Ends idle connections, and any that come back.
     pub fn close(&self) {
-        self.pool().closed = true;
+        self.shared().closed = true;
         self.drop_idle();
     }
 
     fn drop_idle(&self) {
-        let idle = std::mem::take(&mut self.pool().idle);
+        let idle = std::mem::take(&mut self.shared().idle);
         // Not under the lock: closing talks to the server.
         drop(idle);
     }
 
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,8 +21,7 @@ const VIEWS_VERSION: i64 = 1;
 pub(super) fn fit(db: &Db, schema: &Schema) -> std::result::Result<(), StoreError> {
     let wanted = Domain::new(schema);
     let fits = db.run("look at the schema", Mode::Transaction, |session| {
-        Ok(stored(session)?
-            .is_some_and(|(domain, views)| domain == wanted && views >= VIEWS_VERSION))
+        Ok(stored(session)?.is_some_and(|stored| fits(&stored, &wanted)))
     })?;
     if fits {
         return Ok(());
@@ -36,11 +35,7 @@ pub(super) fn fit(db: &Db, schema: &Schema) -> std::result::Result<(), StoreErro
             match stored(session)? {
                 None => create(session, schema)?,
                 Some((before, _)) => {
-                    if let Some(difference) = before.difference(&wanted) {
-                        let place = db.place().to_owned();
-                        let error = StoreError::Domain { place, difference };
-                        return Err(Failure::Store(error));
-                    }
+                    refuse_difference(&before, &wanted, db.place())?;
                     widen(session, schema, &before)?;
                 }
             }
@@ -54,6 +49,36 @@ pub(super) fn fit(db: &Db, schema: &Schema) -> std::result::Result<(), StoreErro
             Ok(())
         },
     )
+}
+
+/// Whether the tables and the views are the schema's.
+///
+/// # Errors
+///
+/// Where they cannot become so.
+pub(super) fn is_up_to_date(
+    session: &mut Session<'_>,
+    schema: &Schema,
+    place: &str,
+) -> Result<bool> {
+    let wanted = Domain::new(schema);
+    let Some(stored) = stored(session)? else {
+        return Ok(false);
+    };
+    refuse_difference(&stored.0, &wanted, place)?;
+    Ok(fits(&stored, &wanted))
+}
+
+fn fits((domain, views): &(Domain, i64), wanted: &Domain) -> bool {
+    domain == wanted && *views >= VIEWS_VERSION
+}
+
+fn refuse_difference(before: &Domain, wanted: &Domain, place: &str) -> Result<()> {
+    let Some(difference) = before.difference(wanted) else {
+        return Ok(());
+    };
+    let place = place.to_owned();
+    Err(Failure::Store(StoreError::Domain { place, difference }))
 }
 
 /// What the tables were made for, and the version of the views.

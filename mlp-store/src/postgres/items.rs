@@ -11,6 +11,7 @@ use super::error::{Failure, Result};
 use super::state::{locked_meta, meta, set_meta};
 use super::values::{Moment, sql_limit};
 use crate::error::StoreError;
+use crate::transfer::Place;
 use crate::types::{ItemChange, ItemVersion, Versions};
 
 type Public<T> = std::result::Result<T, StoreError>;
@@ -51,6 +52,15 @@ impl ItemTable {
             columns,
             id,
         }
+    }
+
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// The key's quoted name.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     fn read(&self, row: &postgres::Row) -> Result<ItemVersion> {
@@ -160,6 +170,18 @@ impl PostgresStore {
     pub(super) fn all_item_versions(&self) -> Public<Vec<ItemVersion>> {
         let rest = format!("ORDER BY {}, from_version", self.items.id);
         self.versions_where("item versions", &rest, &[])
+    }
+
+    pub(super) fn item_versions_after(
+        &self,
+        after: Place,
+        limit: usize,
+    ) -> Public<Vec<ItemVersion>> {
+        let id = &self.items.id;
+        let rest =
+            format!("WHERE ({id}, from_version) > ($1, $2) ORDER BY {id}, from_version LIMIT $3");
+        let limit = sql_limit(limit);
+        self.versions_where("item versions", &rest, &[&after.0, &after.1, &limit])
     }
 
     pub(super) fn item_as_of(&self, item_id: i64, version: i64) -> Public<Option<ItemVersion>> {

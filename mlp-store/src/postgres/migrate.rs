@@ -153,7 +153,38 @@ pub(super) fn recognise(session: &mut Session<'_>, place: &str) -> Result<i64> {
             known: VERSION,
         }));
     }
+    if is_unfinished(session)? {
+        return open(UNFINISHED.to_owned());
+    }
     Ok(version)
+}
+
+/// What to do with a store that bears the mark of [`mark_unfinished`].
+const UNFINISHED: &str = "a transfer into it broke off, or is under way: wait for its end, or drop \
+    the database, make it anew and begin again";
+
+/// The name of the mark in `meta`.
+const MARK: &str = "unfinished";
+
+/// Whether a transfer has begun and not ended.
+pub(super) fn is_unfinished(session: &mut Session<'_>) -> Result<bool> {
+    let select = "SELECT FROM meta WHERE name = $1";
+    Ok(session.query_opt(select, &[&MARK])?.is_some())
+}
+
+/// Lets nobody open the store until [`unmark`].
+pub(super) fn mark_unfinished(session: &mut Session<'_>) -> Result<()> {
+    let insert = "INSERT INTO meta (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
+    match session.execute(insert, &[&MARK])? {
+        0 => Err(Failure::invalid(UNFINISHED)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the mark away.
+pub(super) fn unmark(session: &mut Session<'_>) -> Result<()> {
+    session.execute("DELETE FROM meta WHERE name = $1", &[&MARK])?;
+    Ok(())
 }
 
 /// Brings the tables to [`VERSION`] in one transaction. Of several processes that start at once, one

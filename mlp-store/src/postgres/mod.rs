@@ -12,9 +12,11 @@ mod dial;
 mod domain;
 mod error;
 mod horizon;
+mod inspect;
 mod items;
 mod learning;
 mod leases;
+mod legacy;
 mod migrate;
 mod pending;
 mod queue;
@@ -24,6 +26,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod transfer;
 mod upkeep;
 mod url;
 mod users;
@@ -47,8 +50,10 @@ use crate::types::{
 
 pub use config::PostgresConfig;
 use db::Db;
+pub use inspect::{Inspection, inspect};
 use items::ItemTable;
 use leases::{LeaseSql, Lookout};
+pub use legacy::{Legacy, LegacyReport, Tally};
 use pending::Pending;
 use sessions::SessionSql;
 use users::UserTable;

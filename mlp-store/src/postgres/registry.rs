@@ -96,7 +96,7 @@ fn raise(session: &mut Session<'_>, version: i64) -> Result<()> {
     set_meta(session, "registry", version + 1)
 }
 
-fn read_model(row: &Row) -> Result<ModelRow> {
+pub(super) fn read_model(row: &Row) -> Result<ModelRow> {
     let task_id: Option<Uuid> = row.try_get(1)?;
     Ok(ModelRow {
         model_id: row.try_get(0)?,
@@ -108,7 +108,7 @@ fn read_model(row: &Row) -> Result<ModelRow> {
     })
 }
 
-fn read_decision(row: &Row) -> Result<DecisionRow> {
+pub(super) fn read_decision(row: &Row) -> Result<DecisionRow> {
     Ok(DecisionRow {
         decision_id: row.try_get(0)?,
         created_us: row.try_get::<_, Moment>(1)?.0,

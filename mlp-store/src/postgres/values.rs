@@ -12,6 +12,8 @@ use super::error::{Failure, Result};
 use crate::state::{kind_of, status_of};
 use crate::types::{TaskId, TaskKind, TaskStatus};
 
+pub(super) use crate::text::clean;
+
 /// A moment, in microseconds since 1970, as `timestamptz`. What lies before PostgreSQL's calendar is
 /// its `-infinity`, and the last number there is its `infinity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,14 +141,6 @@ pub(super) fn unsigned(number: i64) -> u64 {
 /// A limit as SQL takes it.
 pub(super) fn sql_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// Text that PostgreSQL takes: it has no NUL.
-pub(super) fn clean(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.contains('\0') {
-        true => text.replace('\0', "\u{fffd}").into(),
-        false => text.into(),
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::db::Durability;
 use super::error::{Failure, Result};
 use super::state::{meta, set_meta, sql_limit};
 use crate::error::StoreError;
+use crate::transfer::Place;
 use crate::types::{ItemChange, ItemVersion, Versions};
 
 type Public<T> = std::result::Result<T, StoreError>;
@@ -117,6 +118,19 @@ impl SqliteStore {
         self.db.read("item versions", |connection| {
             let rest = "ORDER BY item_id, from_version";
             self.items.many(connection, rest, &[])
+        })
+    }
+
+    pub(super) fn item_versions_after(
+        &self,
+        after: Place,
+        limit: usize,
+    ) -> Public<Vec<ItemVersion>> {
+        self.db.read("item versions", |connection| {
+            let rest = "WHERE (item_id, from_version) > (?1, ?2)
+                ORDER BY item_id, from_version LIMIT ?3";
+            let values: [&dyn rusqlite::ToSql; 3] = [&after.0, &after.1, &sql_limit(limit)];
+            self.items.many(connection, rest, &values)
         })
     }
 

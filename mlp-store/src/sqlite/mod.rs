@@ -21,6 +21,7 @@ mod registry;
 mod select;
 mod sessions;
 mod state;
+mod transfer;
 mod upkeep;
 mod users;
 

@@ -54,18 +54,7 @@ impl SqliteStore {
             let select = "SELECT decision_id, creation_time, model_id, kind, reason, evidence
                 FROM decisions ORDER BY decision_id DESC LIMIT ?1";
             let mut select = connection.prepare_cached(select)?;
-            let decisions = select.query_map([sql_limit(limit)], |row| {
-                Ok(DecisionRow {
-                    decision_id: row.get(0)?,
-                    created_us: row.get(1)?,
-                    model_id: row.get(2)?,
-                    decision: NewDecision {
-                        kind: named(row, 3, &DecisionKind::ALL, DecisionKind::name)?,
-                        reason: row.get(4)?,
-                        evidence: row.get(5)?,
-                    },
-                })
-            })?;
+            let decisions = select.query_map([sql_limit(limit)], read_decision)?;
             Ok(decisions.collect::<rusqlite::Result<_>>()?)
         })
     }
@@ -91,7 +80,7 @@ impl SqliteStore {
     }
 }
 
-fn read_model(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
+pub(super) fn read_model(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
     let task_id: Option<[u8; 16]> = row.get(1)?;
     Ok(ModelRow {
         model_id: row.get(0)?,
@@ -100,6 +89,19 @@ fn read_model(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
         status: named(row, 3, &ModelStatus::ALL, ModelStatus::name)?,
         use_percentage: row.get(4)?,
         artifact: row.get(5)?,
+    })
+}
+
+pub(super) fn read_decision(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
+    Ok(DecisionRow {
+        decision_id: row.get(0)?,
+        created_us: row.get(1)?,
+        model_id: row.get(2)?,
+        decision: NewDecision {
+            kind: named(row, 3, &DecisionKind::ALL, DecisionKind::name)?,
+            reason: row.get(4)?,
+            evidence: row.get(5)?,
+        },
     })
 }
 

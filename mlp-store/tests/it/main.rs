@@ -9,3 +9,4 @@ mod postgres;
 mod processes;
 mod running;
 mod support;
+mod transfer;

@@ -70,7 +70,7 @@ enum Command {
     /// The items: import, list
     #[command(subcommand)]
     Items(items::Command),
-    /// The database: migrate, status, prune, erase a user
+    /// The database: migrate, status, prune, erase a user, copy, import
     #[command(subcommand)]
     Db(db::Command),
     /// The whole story with simulated users, told as it happens
@@ -128,12 +128,39 @@ fn log_to_stderr(filter: &str) -> Result<()> {
     Ok(())
 }
 
+/// Variables that say the same thing: where the environment sets one, `.env` does not say another.
+const SAME: [&[&str]; 3] = [
+    &["DATABASE_URL", "DATABASE_URL_FILE", "DATABASE_HOST"],
+    &["DATABASE_PASS", "DATABASE_PASS_FILE"],
+    &[settings::TOKEN_VARIABLE, "MLP_TOKEN_FILE"],
+];
+
 /// Reads `.env` in the current directory into the environment, where variables are not set yet.
 /// To be called first, while there is one thread.
 pub fn load_dotenv() -> std::result::Result<(), String> {
-    match dotenvy::from_path(".env") {
-        Err(dotenvy::Error::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(format!("`.env`: {e}")),
+    let text = match std::fs::read_to_string(".env") {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(format!("cannot read `.env`: {e}")),
+    };
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let overruled: Vec<&str> = (SAME.iter())
+        .filter(|names| names.iter().any(is_set))
+        .flat_map(|names| names.iter().copied())
+        .collect();
+    let kept = text.lines().filter(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let name = line.split('=').next().unwrap_or_default().trim();
+        !overruled.contains(&name)
+    });
+    let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
+    match dotenvy::from_read(kept.as_bytes()) {
         Ok(()) => Ok(()),
+        // Its message quotes the line, which may hold a secret.
+        Err(dotenvy::Error::LineParse(_, at)) => Err(format!(
+            "`.env`: a line cannot be read, at its character {at}"
+        )),
+        Err(e) => Err(format!("`.env`: {e}")),
     }
 }

@@ -15,9 +15,10 @@ use super::error::{Error, Result};
 /// Flags that every command takes; each has an environment variable.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Where the data is: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: what
-    /// DATABASE_HOST, DATABASE_SCHEMA, DATABASE_USER and DATABASE_PASS say, else `mlp.db` in the
-    /// data directory
+    /// Where the data is: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: the URL in the
+    /// file that DATABASE_URL_FILE names; else what DATABASE_HOST, DATABASE_SCHEMA, DATABASE_USER
+    /// and DATABASE_PASS say; else `mlp.db` in the data directory. A URL without a password takes
+    /// that of DATABASE_PASS_FILE or DATABASE_PASS
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -103,12 +104,11 @@ impl fmt::Display for Database {
 impl Database {
     /// From `sqlite:PATH` or `postgres://…`.
     pub fn parse(url: &str) -> Result<Self> {
-        let scheme = url.split(':').next().unwrap_or_default();
-        if matches!(scheme, "postgres" | "postgresql") {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let config = PostgresConfig::parse(url).map_err(Error::usage_from)?;
-            let config = match password()? {
-                Some(password) => config.password(&password),
-                None => config,
+            let config = match config.has_password() {
+                true => config,
+                false => with_password(config)?,
             };
             return Ok(Self::Postgres(Box::new(config)));
         }
@@ -120,10 +120,17 @@ impl Database {
             Some(path) => Ok(Self::Sqlite(PathBuf::from(
                 path.strip_prefix("//").unwrap_or(path),
             ))),
-            None => Err(Error::usage(format!(
-                "database `{scheme}:…` is not known: `sqlite:PATH` and `postgres://…` are"
-            ))),
+            None => Err(unknown(url)),
         }
+    }
+
+    /// From the file that DATABASE_URL_FILE names, where it is set.
+    fn from_file() -> Result<Option<Self>> {
+        let Some(text) = file_of("DATABASE_URL_FILE")? else {
+            return Ok(None);
+        };
+        let named = |error| Error::usage(format!("in the file of DATABASE_URL_FILE: {error}"));
+        Self::parse(text.trim()).map(Some).map_err(named)
     }
 
     /// From the variables that name the parts of a PostgreSQL URL; without a host, the embedded one.
@@ -143,17 +150,42 @@ impl Database {
     }
 }
 
+/// Says no more of it than a scheme: it may be a password that was put in the wrong place.
+fn unknown(url: &str) -> Error {
+    let given = match url.split_once("://") {
+        Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            format!("database `{scheme}:…` is not known")
+        }
+        _ => "the database's URL has no scheme".to_owned(),
+    };
+    Error::usage(format!("{given}: `sqlite:PATH` and `postgres://…` are"))
+}
+
+fn with_password(config: PostgresConfig) -> Result<PostgresConfig> {
+    Ok(match password()? {
+        Some(password) => config.password(&password),
+        None => config,
+    })
+}
+
 /// The database's password: from the file that DATABASE_PASS_FILE names, else DATABASE_PASS.
 fn password() -> Result<Option<String>> {
-    match std::env::var_os("DATABASE_PASS_FILE").filter(|path| !path.is_empty()) {
+    if let Some(text) = file_of("DATABASE_PASS_FILE")? {
+        return Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()));
+    }
+    let password = std::env::var("DATABASE_PASS").ok();
+    Ok(password.filter(|password| !password.is_empty()))
+}
+
+/// What stands in the file that a variable names; `None` where it is not set.
+fn file_of(variable: &str) -> Result<Option<String>> {
+    match std::env::var_os(variable).filter(|path| !path.is_empty()) {
         Some(path) => {
             let path = Path::new(&path);
             let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
-            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+            Ok(Some(text))
         }
-        None => Ok(std::env::var("DATABASE_PASS")
-            .ok()
-            .filter(|pass| !pass.is_empty())),
+        None => Ok(None),
     }
 }
 
@@ -162,7 +194,10 @@ impl Common {
     pub fn database(&self) -> Result<Database> {
         match self.database.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => Database::parse(url),
-            None => Database::from_parts(&self.data_dir),
+            None => match Database::from_file()? {
+                Some(database) => Ok(database),
+                None => Database::from_parts(&self.data_dir),
+            },
         }
     }
 

@@ -15,8 +15,9 @@ use super::server::{Parts, Server};
 use super::settings::Serving;
 use super::train;
 
-/// API and worker in one process, on an embedded database. Where there are no items, it makes a
-/// data set of simulated users, puts it into the database, and trains the first model on it.
+/// API and worker in one process, on an embedded database or a PostgreSQL, which other processes may
+/// use too. Where there are no items, it makes a data set of simulated users, puts it into the
+/// database, and trains the first model on it.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  mlp up\n  mlp up --dataset dataset\n  \
     MLP_TOKEN=… mlp up --bind 0.0.0.0:4789")]

@@ -3,6 +3,7 @@
 
 mod cli;
 mod crash;
+mod database;
 mod faulty;
 mod process;
 mod traffic;

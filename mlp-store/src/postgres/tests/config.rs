@@ -182,7 +182,7 @@ fn a_bad_url_is_refused_and_its_password_not_told() {
             "postgres://u:s3cr3t@h/d?pooler=session",
             "`pooler` is `session`",
         ),
-        ("postgres://u:s3cr3t@h/d?pool=1", "unknown option `pool`"),
+        ("postgres://u:s3cr3t@h/d?hosts=1", "unknown option `hosts`"),
         (
             "postgres://u:s3cr3t@h/d?connect_timeout=x",
             "`connect_timeout`",

@@ -3,6 +3,7 @@
 mod content;
 mod domain;
 mod opening;
+mod rights;
 mod servers;
 mod support;
 mod views;

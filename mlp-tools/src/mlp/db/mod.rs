@@ -1,0 +1,101 @@
+//! `mlp db`: the database.
+
+mod copy;
+mod legacy;
+mod status;
+
+use clap::Subcommand;
+use mlp_store::{Clock, Store, SystemClock};
+
+use super::context::Context;
+use super::error::{Error, Result};
+use copy::Copy;
+use legacy::ImportLegacy;
+
+/// What to do with the database.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Make the tables, or bring them to this program's version
+    #[command(
+        after_help = "In a PostgreSQL this is the one command whose user must be allowed to make \
+        tables: it needs USAGE and CREATE on the schema, and to own the tables that it changes. \
+        The users of `mlp up`, `serve` and `worker` need no more than\n\n  \
+        GRANT USAGE ON SCHEMA public TO server;\n  \
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO server;\n  \
+        GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO server;\n\n\
+        Grant these anew after a migration that made tables, or use ALTER DEFAULT PRIVILEGES."
+    )]
+    Migrate,
+    /// Print where it is, its version and its size; a PostgreSQL is left as it is
+    Status,
+    /// Remove sessions and tasks that are older than a number of days
+    #[command(
+        after_help = "Explored sessions with an answer are what models learn from and are \
+        judged by; they stay unless --explored is given. It may run beside servers: each \
+        transaction is short.\n\nExample:\n  mlp db prune --days 90"
+    )]
+    Prune {
+        /// The age, in days
+        #[arg(long, value_parser = clap::value_parser!(u32).range(0..=36_500))]
+        days: u32,
+        /// Remove explored sessions too
+        #[arg(long)]
+        explored: bool,
+    },
+    /// Erase a user's texts; the numbers stay
+    Erase {
+        /// The user's number
+        user: i64,
+    },
+    /// Copy an SQLite file into an empty PostgreSQL, and compare both
+    Copy(Copy),
+    /// Bring users, items, results and answers over from the database of the Python stack
+    ImportLegacy(ImportLegacy),
+}
+
+/// Rows removed in one transaction, so that serving never waits for long.
+const BATCH: usize = 1_000;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// Runs the command.
+pub fn run(command: &Command, context: &Context) -> Result<()> {
+    match command {
+        Command::Migrate => {
+            // Opening migrates.
+            context.open(false)?;
+            status::print(context)
+        }
+        Command::Status => status::print(context),
+        Command::Prune { days, explored } => prune(&*context.open(false)?, *days, *explored),
+        Command::Erase { user } => {
+            if context.open(false)?.erase_user(*user)? {
+                println!("user {user} is erased");
+                Ok(())
+            } else {
+                Err(Error::run(format!("there is no user `{user}`")))
+            }
+        }
+        Command::Copy(command) => copy::run(command, context),
+        Command::ImportLegacy(command) => legacy::run(command, context),
+    }
+}
+
+fn prune(store: &dyn Store, days: u32, explored: bool) -> Result<()> {
+    let before = SystemClock.now_us() - i64::from(days) * DAY_US;
+    let mut total = (0, 0, 0);
+    loop {
+        let pruned = store.prune(before, BATCH, !explored)?;
+        total.0 += pruned.inferences;
+        total.1 += pruned.tasks;
+        total.2 += pruned.keys;
+        if pruned.inferences + pruned.tasks + pruned.keys == 0 {
+            break;
+        }
+    }
+    println!(
+        "removed {} inferences, {} other tasks, {} idempotency keys",
+        total.0, total.1, total.2
+    );
+    Ok(())
+}
