@@ -139,7 +139,7 @@ impl WorkerOnly {
 /// Runs `mlp up`.
 pub fn up(up: &Up, context: &Context) -> Result<()> {
     let begun = Instant::now();
-    let store = context.open(true)?;
+    let store = context.open_when_there(true)?;
     let learning = up.learning.options(&*store)?;
     begin(up, context, &store)?;
     let parts = Parts {
@@ -156,7 +156,7 @@ pub fn up(up: &Up, context: &Context) -> Result<()> {
 /// Runs `mlp serve`.
 pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
     let begun = Instant::now();
-    let store = context.open(true)?;
+    let store = context.open_when_there(true)?;
     let parts = Parts {
         api: Some(&serve.serving),
         worker: None,
@@ -177,7 +177,7 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
         )));
     }
     let lease = worker.lease()?;
-    let store = context.open(false)?;
+    let store = context.open_when_there(false)?;
     let options = WorkerOptions {
         lease,
         ..worker.learning.options(&*store)?
