@@ -16,7 +16,7 @@ pub(crate) fn run(shared: &Shared) {
         lease: shared.options.lease,
     };
     let mut scratch = RankScratch::default();
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
     let mut seen = 0;
     while !shared.stopping() {
         match shared.store.claim(&claim) {

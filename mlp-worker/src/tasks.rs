@@ -10,7 +10,7 @@ use crate::training::{TrainingError, train};
 use crate::worker::{Backoff, Shared, delay};
 
 pub(crate) fn run(shared: &Shared) {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     let mut seen = 0;
     while !shared.stopping() {
         match run_one(shared) {
