@@ -128,13 +128,18 @@ impl User {
     }
 
     /// Sessions, one after the other, until it is told to stop; the last one is ended.
-    pub fn run(mut self) -> Tally {
+    pub fn run(self) -> Tally {
+        self.sessions(usize::MAX)
+    }
+
+    /// As [`Self::run`], so many at most.
+    pub fn sessions(mut self, most: usize) -> Tally {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         runtime.block_on(async {
-            for number in 0.. {
+            for number in 0..most {
                 if self.stop.load(Ordering::Relaxed) {
                     break;
                 }

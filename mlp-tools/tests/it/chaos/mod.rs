@@ -14,6 +14,7 @@ mod dice;
 mod faults;
 mod system;
 mod verdict;
+mod wrong;
 
 use std::path::PathBuf;
 use std::sync::Arc;
