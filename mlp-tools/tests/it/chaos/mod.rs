@@ -237,7 +237,7 @@ type Planted = (&'static str, &'static str, fn(&verdict::Faults) -> usize);
 /// back.
 fn planted_faults_are_found(outcome: &Outcome) {
     let selected = outcome.promises.selected.keys().next().unwrap();
-    let planted: [Planted; 14] = [
+    let planted: [Planted; 15] = [
         (
             "a selection is lost",
             "UPDATE inferences SET selected = NULL, selected_rank = NULL WHERE task_id = $1",
@@ -256,6 +256,11 @@ fn planted_faults_are_found(outcome: &Outcome) {
         (
             "a task has a second effect",
             "UPDATE inferences SET ranked = ranked || 'x'::bytea WHERE task_id = $1",
+            |f| f.doubled_effects,
+        ),
+        (
+            "a task has the same effect a second time",
+            "UPDATE inferences SET status = 3, ranked = ranked WHERE task_id = $1",
             |f| f.doubled_effects,
         ),
         (
