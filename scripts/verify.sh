@@ -67,6 +67,10 @@ crashes() {
     MLP_CRASHES=20 cargo test --locked -p mlp-tools --test it -- --nocapture crash::
 }
 
+chaos() {
+    scripts/chaos.sh
+}
+
 quality() {
     local file=$scratch/evaluate.json model=$scratch/model.json
     mlp evaluate --simulated --json "$file"
@@ -93,6 +97,7 @@ demo() {
 
 prepare
 check "crashes" crashes
+check "chaos" chaos
 check "quality" quality
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"

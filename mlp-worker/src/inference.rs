@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mlp_store::{ClaimOptions, Lease, Outcome, RankScratch, Serving, Settlement, TaskKind, Work};
+use mlp_store::{
+    ClaimOptions, Lease, Outcome, RankScratch, Serving, Settled, Settlement, TaskKind, Work,
+};
 
 use crate::worker::{Backoff, Shared, delay};
 
@@ -14,7 +16,7 @@ pub(crate) fn run(shared: &Shared) {
         lease: shared.options.lease,
     };
     let mut scratch = RankScratch::default();
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
     let mut seen = 0;
     while !shared.stopping() {
         match shared.store.claim(&claim) {
@@ -43,10 +45,24 @@ fn work(shared: &Shared, leases: &[Lease], scratch: &mut RankScratch) {
             outcome: outcome(&serving, lease, scratch),
         })
         .collect();
-    if let Err(error) = shared.settle(&settlements) {
-        tracing::error!(%error, tasks = leases.len(), "results could not be kept: the tasks will be tried again");
+    match shared.settle(&settlements) {
+        Ok(settled) => tell_stale(&settled),
+        Err(error) => {
+            tracing::error!(%error, tasks = leases.len(), "results could not be kept: the tasks will be tried again");
+        }
     }
     shared.let_go(TaskKind::Inference);
+}
+
+/// A worker that is too slow, or was stopped for a while, is to be seen: its work is done twice.
+fn tell_stale(settled: &[Settled]) {
+    let stale = settled.iter().filter(|s| **s == Settled::Stale).count();
+    if stale > 0 {
+        tracing::warn!(
+            tasks = stale,
+            "results were refused: their leases had ended, or they had been kept already"
+        );
+    }
 }
 
 fn outcome(serving: &Serving, lease: &Lease, scratch: &mut RankScratch) -> Outcome {

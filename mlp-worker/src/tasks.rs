@@ -15,7 +15,7 @@ const NICENESS: i32 = 10;
 
 pub(crate) fn run(shared: &Shared) {
     yield_to_others();
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     let mut seen = 0;
     while !shared.stopping() {
         match run_one(shared) {

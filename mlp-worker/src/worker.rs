@@ -92,7 +92,7 @@ impl Shared {
                 Err(error) if error.is_transient() && Instant::now() + wait < deadline => {
                     tracing::warn!(%error, "the store did not take a result: trying again");
                     std::thread::sleep(wait);
-                    wait = (wait * 2).min(Duration::from_secs(2));
+                    wait = (wait * 2).min(Duration::from_millis(500));
                 }
                 other => return other,
             }

@@ -1,14 +1,22 @@
 //! What every command begins with.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mlp_core::Schema;
 use mlp_store::postgres::PostgresStore;
 use mlp_store::sqlite::SqliteStore;
-use mlp_store::{Store, StoreOptions};
+use mlp_store::{Store, StoreError, StoreOptions};
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::settings::{Common, Database};
+
+/// How long a process that serves waits for a database that is out of reach.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits between two looks: short at first, for a database that starts beside this process.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The domain and where its data is.
 #[derive(Clone)]
@@ -41,5 +49,29 @@ impl Context {
                 PostgresStore::open(config.as_ref().clone(), schema, options)?
             }
         })
+    }
+    /// As [`open`](Self::open), for what runs until it is told to stop: waits for a PostgreSQL that
+    /// is out of reach, a minute at most, since whoever starts a machine starts both at once. What
+    /// does not pass by itself, as a wrong password, is told at once.
+    pub fn open_when_there(&self, server: bool) -> Result<Arc<dyn Store>> {
+        let begun = Instant::now();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let error = match self.open(server) {
+                Err(Error::Store(error @ StoreError::Unavailable { .. })) => error,
+                other => return other,
+            };
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            if matches!(self.database, Database::Sqlite(_)) || left.is_zero() {
+                return Err(error.into());
+            }
+            tracing::warn!(
+                %error,
+                waits_s = left.as_secs(),
+                "the database is out of reach: trying again until it is there"
+            );
+            std::thread::sleep(wait.min(left));
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
     }
 }

@@ -114,12 +114,33 @@ pub struct WorkerOnly {
         value_name = "SECONDS"
     )]
     pub drain: f64,
+
+    /// Seconds after which others take over the tasks of a worker that says nothing
+    #[arg(
+        long,
+        env = "MLP_LEASE_S",
+        default_value_t = 10.0,
+        value_name = "SECONDS"
+    )]
+    pub lease: f64,
+}
+
+impl WorkerOnly {
+    /// The lease. A heartbeat comes three times in it, and a batch has to be ranked and kept in it.
+    fn lease(&self) -> Result<Duration> {
+        match self.lease {
+            seconds if (0.5..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+            seconds => Err(Error::usage(format!(
+                "lease is `{seconds}` seconds, must be from 0.5 to 3600"
+            ))),
+        }
+    }
 }
 
 /// Runs `mlp up`.
 pub fn up(up: &Up, context: &Context) -> Result<()> {
     let begun = Instant::now();
-    let store = context.open(true)?;
+    let store = context.open_when_there(true)?;
     let learning = up.learning.options(&*store)?;
     begin(up, context, &store)?;
     let parts = Parts {
@@ -136,7 +157,7 @@ pub fn up(up: &Up, context: &Context) -> Result<()> {
 /// Runs `mlp serve`.
 pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
     let begun = Instant::now();
-    let store = context.open(true)?;
+    let store = context.open_when_there(true)?;
     let parts = Parts {
         api: Some(&serve.serving),
         worker: None,
@@ -156,10 +177,15 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
             worker.drain
         )));
     }
-    let store = context.open(false)?;
+    let lease = worker.lease()?;
+    let store = context.open_when_there(false)?;
+    let options = WorkerOptions {
+        lease,
+        ..worker.learning.options(&*store)?
+    };
     let parts = Parts {
         api: None,
-        worker: Some(worker.learning.options(&*store)?),
+        worker: Some(options),
         drain: Duration::from_secs_f64(worker.drain),
     };
     let server = Server::start(context, store, parts)?;

@@ -56,6 +56,9 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
     fails(data, &["fly"], 2, &["fly"]);
     fails(data, &["up", "--bind", "nowhere"], 2, &["nowhere"]);
     fails(data, &["up", "--settle", "-1"], 2, &["-1"]);
+    for lease in ["0.1", "3601", "NaN"] {
+        fails(data, &["worker", "--lease", lease], 2, &[lease, "0.5"]);
+    }
     fails(
         data,
         &["up", "--empty", "--exploration", "1.5"],

@@ -5,10 +5,8 @@
 //! `MLP_CRASHES` sets how often it is killed: 5 times unless set, 20 in `scripts/verify.sh`.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mlp_data::{Date, Mix, UserConfig, UserSampler};
@@ -16,26 +14,8 @@ use mlp_tools::traffic::{Client, Event, Observer, Plan, Report, Shared, run};
 use tokio::sync::watch;
 
 use crate::faulty;
+use crate::log::Log;
 use crate::process::{Server, free_port};
-
-/// The log of what the clients were told, one line each, on disk before they go on.
-struct Log {
-    file: Mutex<File>,
-}
-
-impl Log {
-    fn create(path: &Path) -> Self {
-        Self {
-            file: Mutex::new(File::create(path).unwrap()),
-        }
-    }
-
-    fn write(&self, line: std::fmt::Arguments<'_>) {
-        let mut file = self.file.lock().unwrap();
-        writeln!(file, "{line}").unwrap();
-        file.sync_data().unwrap();
-    }
-}
 
 impl Observer for Log {
     fn on(&self, event: Event<'_>) {

@@ -130,7 +130,8 @@ fn serve() {
     worker.stop(Duration::from_secs(5));
 }
 
-fn add_items(store: &dyn Store, schema: &Schema) {
+/// The items of the travel domain, sampled.
+pub fn add_items(store: &dyn Store, schema: &Schema) {
     use rand::SeedableRng;
     let locations = mlp_data::LocationConfig::from_reader(
         "location.tsv",

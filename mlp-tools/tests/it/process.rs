@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The program.
@@ -27,7 +27,26 @@ pub fn mlp(data: &Path) -> Command {
     command
 }
 
-/// A server process; killed when dropped.
+/// `mlp serve` on this port and database.
+pub fn serve(data: &Path, port: u16, database: &str) -> Command {
+    let mut command = mlp(data);
+    command
+        .args(["serve", "--bind", &format!("127.0.0.1:{port}")])
+        .env("DATABASE_URL", database);
+    command
+}
+
+/// `mlp worker` on this database; what was answered can be learned from at once.
+pub fn worker(data: &Path, database: &str, lease: Duration) -> Command {
+    let mut command = mlp(data);
+    command
+        .args(["worker", "--settle", "0", "--lease"])
+        .arg(lease.as_secs_f64().to_string())
+        .env("DATABASE_URL", database);
+    command
+}
+
+/// A server process; killed when dropped, also while it is stopped by a signal.
 pub struct Server {
     child: Child,
     pub port: u16,
@@ -43,7 +62,7 @@ impl Server {
         Self::start(command, port)
     }
 
-    /// Any command that serves on this port.
+    /// Any command that serves on this port; 0 for one that serves nothing.
     pub fn start(mut command: Command, port: u16) -> Self {
         let child = command.stdout(Stdio::null()).spawn().unwrap();
         Self { child, port }
@@ -66,7 +85,12 @@ impl Server {
         }
     }
 
-    fn ready(&self) -> bool {
+    /// How it ended, where it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub fn ready(&self) -> bool {
         get(self.port, "/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
@@ -102,12 +126,21 @@ impl Drop for Server {
 
 /// One request, its answer whole; `None` where nobody answers.
 pub fn get(port: u16, path: &str) -> Option<String> {
+    request(port, "GET", path, "")
+}
+
+/// One request with a JSON body, its answer whole; `None` where nobody answers.
+pub fn request(port: u16, method: &str, path: &str, body: &str) -> Option<String> {
     use std::io::{Read, Write};
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
