@@ -2,7 +2,7 @@
 # Runs the benchmarks and prints one row for each: what was measured, what it is held against in
 # the same run, and its goal. A goal that is missed is said in the table and is no failure.
 #
-#   scripts/bench.sh                     every benchmark
+#   scripts/bench.sh                     every benchmark, but for postgres_large: that is named
 #   scripts/bench.sh NAME...             those whose name contains a NAME
 #   scripts/bench.sh --json FILE ...     writes the rows to FILE as well
 set -euo pipefail

@@ -68,6 +68,11 @@ impl Wanted {
         self.0.is_empty() || self.0.iter().any(|part| row.contains(part.as_str()))
     }
 
+    /// Whether no name was given.
+    pub fn is_everything(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether each part is in some name.
     pub fn names_any<'a>(&self, known: impl Iterator<Item = &'a &'a str> + Clone) -> bool {
         let found = |part: &String| known.clone().any(|name| name.contains(part.as_str()));

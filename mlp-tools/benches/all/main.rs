@@ -6,7 +6,9 @@ mod args;
 mod dataset;
 mod empty;
 mod fixture;
+mod load;
 mod plain;
+mod postgres;
 mod process;
 mod rank;
 mod row;
@@ -24,28 +26,45 @@ use row::Row;
 struct Family {
     names: &'static [&'static str],
     run: fn(&Wanted) -> Vec<Row>,
+    /// Whether it runs only where it is named, because it takes long.
+    by_name: bool,
 }
 
-const FAMILIES: [Family; 5] = [
+const FAMILIES: [Family; 7] = [
     Family {
         names: &serving::NAMES,
         run: serving::run,
+        by_name: false,
     },
     Family {
         names: &dataset::NAMES,
         run: dataset::run,
+        by_name: false,
     },
     Family {
         names: &store::NAMES,
         run: store::run,
+        by_name: false,
     },
     Family {
         names: &startup::NAMES,
         run: startup::run,
+        by_name: false,
     },
     Family {
         names: &rank::NAMES,
         run: rank::run,
+        by_name: false,
+    },
+    Family {
+        names: &postgres::NAMES,
+        run: postgres::run,
+        by_name: false,
+    },
+    Family {
+        names: &postgres::large::NAMES,
+        run: postgres::large::run,
+        by_name: true,
     },
 ];
 
@@ -70,6 +89,9 @@ fn main() -> ExitCode {
     let _cleaning = process::clean_up_at_the_end();
     let mut rows = Vec::new();
     for family in &FAMILIES {
+        if family.by_name && wanted.is_everything() {
+            continue;
+        }
         if family.names.iter().any(|name| wanted.has(name)) {
             let measured = (family.run)(&wanted);
             rows.extend(measured.into_iter().filter(|row| wanted.has(row.name)));

@@ -167,6 +167,16 @@ impl Drop for Process {
     }
 }
 
+/// `mlp worker` on this database.
+pub fn worker(database: &str) -> Process {
+    let dir = scratch("worker");
+    let mut command = Command::new(MLP);
+    command.args(["worker", "--database", database, "--data-dir"]);
+    let log = std::fs::File::create(dir.with_extension("log")).unwrap();
+    command.arg(&dir).stdout(Stdio::null()).stderr(log);
+    Process::spawn(command)
+}
+
 /// A server process and where it listens.
 pub struct Server {
     pub process: Process,
@@ -183,6 +193,30 @@ impl Server {
         let mut command = Command::new(MLP);
         command.arg("up").arg("--data-dir").arg(data);
         command.stderr(file);
+        Self::start(command, "--bind", Some(log))
+    }
+
+    /// `mlp serve` on this database.
+    pub fn serve(database: &str) -> Self {
+        let dir = scratch("serve");
+        let log = dir.with_extension("log");
+        let mut command = Command::new(MLP);
+        command.args(["serve", "--database", database, "--data-dir"]);
+        command
+            .arg(&dir)
+            .stderr(std::fs::File::create(&log).unwrap());
+        Self::start(command, "--bind", Some(log))
+    }
+
+    /// `mlp up` on this database.
+    pub fn up_on(database: &str) -> Self {
+        let dir = scratch("up");
+        let log = dir.with_extension("log");
+        let mut command = Command::new(MLP);
+        command.args(["up", "--database", database, "--data-dir"]);
+        command
+            .arg(&dir)
+            .stderr(std::fs::File::create(&log).unwrap());
         Self::start(command, "--bind", Some(log))
     }
 

@@ -53,6 +53,11 @@ impl Row {
         self.held_to(format!("ratio <= {limit}"), met)
     }
 
+    pub fn ratio_at_least(self, limit: f64) -> Self {
+        let met = self.ratio >= limit;
+        self.held_to(format!("ratio >= {limit}"), met)
+    }
+
     /// One more goal; the row is met when all of its goals are.
     pub fn held_to(mut self, goal: impl Into<String>, met: bool) -> Self {
         let goal = goal.into();
@@ -71,6 +76,13 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let (below, above) = ((values.len() - 1) / 2, values.len() / 2);
     f64::midpoint(values[below], values[above])
+}
+
+/// The value below which this share of the others is; of something.
+pub fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * share).round() as usize]
 }
 
 /// Says on standard error what was found on the way.

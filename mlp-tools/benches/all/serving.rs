@@ -166,7 +166,7 @@ impl Pair {
 }
 
 /// Waits for the first model, so that its training is not part of what is measured.
-fn await_champion(server: &Server) {
+pub fn await_champion(server: &Server) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

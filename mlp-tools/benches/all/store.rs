@@ -4,16 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mlp_core::explore::Half;
-use mlp_core::{Ranked, Row as DataRow};
+use mlp_store::StoreOptions;
 use mlp_store::sqlite::SqliteStore;
-use mlp_store::{
-    ClaimOptions, NewSession, Outcome, Queue, Ranking, SessionOp, SessionReply, Sessions, Settled,
-    Settlement, StoreOptions, TaskId, TaskKind, TaskStatus,
-};
 
 use crate::args::Wanted;
 use crate::fixture;
+use crate::load::Load;
 use crate::plain::Plain;
 use crate::process::scratch;
 use crate::row::{Row, median};
@@ -64,91 +60,35 @@ fn rate(batch: usize, mut sessions: impl FnMut() -> Duration) -> f64 {
 
 struct Ours {
     store: Arc<SqliteStore>,
-    users: Vec<DataRow>,
-    ranking: Ranking,
+    load: Load,
 }
 
 impl Ours {
     fn open(path: &Path) -> Self {
-        let schema = fixture::schema();
-        let users = fixture::rows(&schema.user, &fixture::users(1000));
-        let ranked = |rank: u16| Ranked {
-            item_id: i64::from(rank * 37 % 210 + 1),
-            score: 1.0 / (1.0 + f32::from(rank)),
-        };
+        let (schema, options) = (fixture::schema(), StoreOptions::new().server(true));
         Self {
-            store: SqliteStore::open(path, schema, StoreOptions::new().server(true)).unwrap(),
-            users,
-            ranking: Ranking {
-                model_id: Some(1),
-                catalog_version: 1,
-                explored: false,
-                half: Half::Training,
-                ranked: (0..100).map(ranked).collect(),
-            },
+            store: SqliteStore::open(path, schema, options).unwrap(),
+            load: Load::new(),
         }
     }
 
     /// A batch of sessions from start to choice; the time that the store took.
     fn sessions(&self, n: usize) -> Duration {
-        let users = self.users.iter().cycle().take(n);
-        let new: Vec<NewSession> = users
-            .map(|user| NewSession {
-                task_id: TaskId::new_v7(),
-                user: user.clone(),
-                candidates: None,
-                idempotency: None,
-                priority: Default::default(),
-            })
-            .collect();
-        let ids: Vec<TaskId> = new.iter().map(|session| session.task_id).collect();
-        let starts: Vec<_> = new.into_iter().map(SessionOp::Start).collect();
-        let show = |id: &TaskId| SessionOp::Show {
-            task_id: *id,
-            limit: 10,
-        };
-        let shows: Vec<_> = ids.iter().map(show).collect();
-        let select = |id: &TaskId| SessionOp::Select {
-            task_id: *id,
-            item_id: self.ranking.ranked[0].item_id,
-        };
-        let selects: Vec<_> = ids.iter().map(select).collect();
-
-        let mut spent = self.apply(&starts, |r| matches!(r, SessionReply::Started { .. }));
-        spent += self.work(n);
-        spent += self.apply(&shows, |r| matches!(r, SessionReply::Shown(_)));
-        spent + self.apply(&selects, |r| matches!(r, SessionReply::Selected(Some(_))))
-    }
-
-    fn apply(&self, ops: &[SessionOp], expected: fn(&SessionReply) -> bool) -> Duration {
-        let begun = Instant::now();
-        let replies = self.store.apply(ops).unwrap();
-        let spent = begun.elapsed();
-        assert!(replies.iter().all(expected), "{replies:?}");
-        spent
-    }
-
-    /// The worker's part.
-    fn work(&self, n: usize) -> Duration {
-        let options = ClaimOptions {
-            kind: TaskKind::Inference,
-            max: n,
-            lease: Duration::from_secs(10),
-        };
-        let begun = Instant::now();
-        let leases = self.store.claim(&options).unwrap();
-        let claimed = begun.elapsed();
+        let (ids, starts) = self.load.starts(n);
+        let mut spent = time(|| self.load.apply(&*self.store, &starts));
+        let mut leases = Vec::new();
+        spent += time(|| leases = self.load.claim(&*self.store, n));
         assert_eq!(leases.len(), n);
-        let settlement = |lease: &mlp_store::Lease| Settlement {
-            lease: lease.reference(),
-            outcome: Outcome::Ranked(self.ranking.clone()),
-        };
-        let settlements: Vec<_> = leases.iter().map(settlement).collect();
-        let begun = Instant::now();
-        let settled = self.store.settle(&settlements).unwrap();
-        let spent = claimed + begun.elapsed();
-        let done = Settled::Now(TaskStatus::Success, None);
-        assert!(settled.iter().all(|settled| *settled == done));
-        spent
+        let settlements = self.load.settlements(&leases);
+        spent += time(|| self.load.settle(&*self.store, &settlements));
+        let (shows, selects) = (self.load.shows(&ids), self.load.selects(&ids));
+        spent += time(|| self.load.apply(&*self.store, &shows));
+        spent + time(|| self.load.apply(&*self.store, &selects))
     }
+}
+
+fn time(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
 }

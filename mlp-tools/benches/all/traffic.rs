@@ -12,6 +12,7 @@ const GENERATOR: &str = env!("CARGO_BIN_EXE_traffic_generator");
 /// What is read of the generator's report.
 #[derive(Debug, Deserialize)]
 pub struct Report {
+    pub sessions: u64,
     pub sessions_per_s: f64,
     pub errors: u64,
     pub busy: u64,

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -115,6 +115,15 @@ impl Cluster {
     pub fn log(&self) -> String {
         let log = fs::read(self.directory().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// A command of one of the server's programs, as `pg_waldump`, in [`directory`](Self::directory)
+    /// and as who may read there.
+    pub fn command(&self, program: &str) -> Command {
+        // Where `postgres` is a link, the other programs need not have one beside it.
+        let server = self.programs.path("postgres");
+        let server = fs::canonicalize(&server).unwrap_or(server);
+        (self.programs).command(server.with_file_name(program), self.directory())
     }
 
     /// The process that the others are children of.

@@ -5,6 +5,7 @@
 
 mod cluster;
 pub(crate) mod database;
+mod fill;
 mod leftovers;
 mod programs;
 #[cfg(test)]
@@ -12,3 +13,4 @@ mod tests;
 
 pub use cluster::Cluster;
 pub use database::{SERVER_VARIABLE, TestDatabase};
+pub use fill::multiply;

@@ -3,6 +3,7 @@
 mod content;
 mod domain;
 mod opening;
+mod plans;
 mod rights;
 mod servers;
 mod support;
