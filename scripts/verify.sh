@@ -79,6 +79,44 @@ quality() {
     at_least "precision@1" "$(number "$model" precision_at_1)" 0.56
 }
 
+# The conformance suite through a PgBouncer of its own in transaction mode.
+pooler() {
+    local url=${MLP_TEST_POSTGRES:-postgres://postgres@127.0.0.1:5432/postgres} place port as=()
+    provide pgbouncer pgbouncer
+    place=$(sed -E 's#^[a-z]+://([^@/]*@)?([^/?]+).*#\2#' <<<"$url")
+    port=$((RANDOM % 20000 + 12000))
+    mkdir -p "$scratch/pooler"
+    cat >"$scratch/pooler/ini" <<END
+[databases]
+* = host=${place%%:*} port=${place##*:} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $port
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+max_client_conn = 500
+default_pool_size = 10
+server_idle_timeout = 5
+END
+    if ((EUID == 0)); then
+        # It refuses to be root.
+        as=(setpriv --reuid=postgres --regid=postgres --init-groups --)
+        chmod 711 "$scratch" && chmod -R a+rX "$scratch/pooler"
+    fi
+    "${as[@]}" "$(command -v pgbouncer || echo /usr/sbin/pgbouncer)" -q "$scratch/pooler/ini" \
+        </dev/null >"$scratch/pooler/log" 2>&1 &
+    pooler_pid=$!
+    # The function's shell is its own: so is its end.
+    trap 'kill "$pooler_pid" 2>/dev/null || true' EXIT
+    MLP_TEST_POSTGRES="postgres://postgres@127.0.0.1:$port/postgres?pooler=transaction" \
+        cargo test --locked -p mlp-store --test it -- conformance::on_postgres
+}
+
+reachable_pgbouncer() {
+    have pgbouncer || [[ -x /usr/sbin/pgbouncer ]]
+}
+
 # goals NAME...: benchmarks, all of whose goals must be met.
 goals() {
     local missed
@@ -109,6 +147,7 @@ demo() {
 prepare
 check "crashes" crashes
 check "chaos" chaos
+check "pooler" pooler
 check "quality" quality
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"

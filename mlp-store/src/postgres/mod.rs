@@ -22,6 +22,7 @@ mod pending;
 mod queue;
 mod registry;
 mod sessions;
+mod share;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,7 @@ use leases::{LeaseSql, Lookout};
 pub use legacy::{Legacy, LegacyReport, Tally};
 use pending::Pending;
 use sessions::SessionSql;
+use share::Line;
 use users::UserTable;
 use wake::Wake;
 
@@ -76,6 +78,7 @@ pub struct PostgresStore {
     leases: LeaseSql,
     lookout: Lookout,
     pending: Pending,
+    settling: Line<Settlement, Settled>,
     prune_from: upkeep::PruneCursor,
 }
 
@@ -101,6 +104,7 @@ impl PostgresStore {
             leases: LeaseSql::new(&users),
             lookout: Lookout::default(),
             pending: Pending::default(),
+            settling: Line::default(),
             items: ItemTable::new(&schema.item),
             users,
             db,

@@ -32,6 +32,14 @@ impl PostgresStore {
         for settlement in settlements {
             check(settlement)?;
         }
+        self.settling
+            .call(settlements, |together| self.settle_together(together))
+    }
+
+    fn settle_together(
+        &self,
+        settlements: &[Settlement],
+    ) -> std::result::Result<Vec<Settled>, StoreError> {
         let parts = Parts::of(settlements);
         let mode = match parts.count() {
             0 | 1 => Mode::Single,

@@ -199,6 +199,11 @@ fn a_copy_that_was_stopped_cannot_be_served() {
     let database = TestDatabase::create();
     let (from, to) = (format!("sqlite:{}/mlp.db", data.display()), database.url());
     works(data, &["--database", &to, "db", "migrate"]);
+    // Every batch takes a while, so that there is a middle to stop in.
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
+            AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';
+        CREATE TRIGGER slow AFTER INSERT ON users FOR EACH STATEMENT EXECUTE FUNCTION slow()";
+    client(&database).batch_execute(slow).unwrap();
     let mut command = mlp(data);
     command.args(["db", "copy", "--from", &from, "--to", &to]);
     let mut child = command
