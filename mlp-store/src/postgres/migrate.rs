@@ -19,7 +19,7 @@ const LOCK: i64 = 0x006d_6c70_0001;
 /// `open` says whether the task is not final yet. Claims change `status`, `due_at`, `token` and
 /// `attempt`, which no index has, so that a claim in a page with room writes no index at all; that
 /// is why the indexes speak of `open`, and not of `status`. What `show` and `select` change stands
-/// last before the list, so that the log of an update is short. Pages are filled to the half, so that
+/// last before the list, so that the log of an update is short. Pages are filled to 40 %, so that
 /// versions have room beside each other: fuller, and a row with its list moves once more for every
 /// update, with an entry in every index.
 const V1: &str = "
@@ -52,7 +52,7 @@ const V1: &str = "
         answered_at timestamptz,
         selected bigint,
         ranked bytea
-    ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05,
+    ) WITH (fillfactor = 40, autovacuum_vacuum_scale_factor = 0.05,
             autovacuum_analyze_scale_factor = 0.05);
     ALTER TABLE inferences ALTER COLUMN ranked SET STORAGE MAIN;
     CREATE UNIQUE INDEX inferences_task ON inferences (task_id);
