@@ -10,6 +10,7 @@ pub mod transfer;
 mod choice;
 mod clock;
 mod codec;
+mod delegate;
 mod domain;
 mod error;
 mod history;

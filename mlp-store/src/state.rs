@@ -1,6 +1,10 @@
-//! The codes that statuses and kinds have in tables.
+//! What statuses, kinds and rankings are in tables.
 
-use crate::types::{Priority, TaskKind, TaskStatus};
+use mlp_core::explore::Half;
+
+use crate::codec;
+use crate::error::StoreError;
+use crate::types::{Priority, RESULTS_PER_INFERENCE, Ranking, TaskKind, TaskStatus};
 
 /// The code of a status; those of final ones are 3 and over, which the partial indexes rest on.
 pub(crate) fn code(status: TaskStatus) -> i64 {
@@ -36,4 +40,24 @@ pub(crate) fn priority_code(priority: Priority) -> i64 {
         Priority::Interactive => 0,
         Priority::Batch => 1,
     }
+}
+
+/// Whether a ranking belongs to the judging half, as stored.
+pub(crate) fn judging(ranking: &Ranking) -> bool {
+    ranking.explored && ranking.half == Half::Judging
+}
+
+/// A ranking's list; one that is too long to number is refused.
+pub(crate) fn ranking_to_bytes(ranking: &Ranking) -> Result<Vec<u8>, StoreError> {
+    let n = ranking.ranked.len();
+    if n as i64 > RESULTS_PER_INFERENCE {
+        let message = format!("a ranking of `{n}` items is over {RESULTS_PER_INFERENCE}");
+        return Err(StoreError::Invalid(message));
+    }
+    Ok(codec::ranked_to_bytes(&ranking.ranked))
+}
+
+/// A name as SQL takes it. The schema lets only `[a-z0-9_]` through, but also SQL's own words.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -5,6 +5,7 @@ use postgres::types::ToSql;
 
 use super::error::{Failure, Result};
 use super::values::Day;
+use crate::state::quoted;
 
 /// An entity's columns, ready to be named, sent and read.
 #[derive(Debug, Clone)]
@@ -34,11 +35,6 @@ fn sent_type(kind: &FieldType) -> &'static str {
         FieldType::IntList => "text",
         kind => sql_type(kind),
     }
-}
-
-/// A name as SQL takes it. The schema lets only `[a-z0-9_]` through, but also SQL's own words.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Columns {

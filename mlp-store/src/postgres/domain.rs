@@ -3,12 +3,13 @@
 
 use mlp_core::{Entity, Schema};
 
-use super::columns::{quoted, sql_type};
+use super::columns::sql_type;
 use super::db::{Db, Mode, Session};
 use super::error::{Failure, Result};
 use super::migrate;
 use crate::domain::Domain;
 use crate::error::StoreError;
+use crate::state::quoted;
 
 /// Raised when [`VIEWS`] or the other views change: they are then made anew.
 const VIEWS_VERSION: i64 = 1;

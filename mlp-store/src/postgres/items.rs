@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use mlp_core::{Entity, Row};
 
 use super::PostgresStore;
-use super::columns::{Columns, quoted};
+use super::columns::Columns;
 use super::db::{Mode, Session, Values};
 use super::error::{Failure, Result};
 use super::state::{locked_meta, meta, set_meta};
 use super::values::{Moment, sql_limit};
 use crate::error::StoreError;
+use crate::state::quoted;
 use crate::transfer::Place;
 use crate::types::{ItemChange, ItemVersion, Versions};
 

@@ -10,11 +10,10 @@ use super::PostgresStore;
 use super::db::{Mode, Session};
 use super::error::{Failure, Result};
 use super::registry;
-use super::sessions::{judging, ranking_to_bytes};
 use super::values::{clean, status, task_id, unsigned};
 use crate::clock::micros;
 use crate::error::StoreError;
-use crate::state::kind_code;
+use crate::state::{judging, kind_code, ranking_to_bytes};
 use crate::traits::SettledFeed;
 use crate::types::{
     DecisionKind, LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled,
@@ -105,8 +104,10 @@ impl PostgresStore {
                 rankings.push((&settlements[place].lease, ranking));
             }
         }
-        let lists: Result<Vec<Vec<u8>>> =
-            rankings.iter().map(|(_, r)| ranking_to_bytes(r)).collect();
+        let lists: Result<Vec<Vec<u8>>> = rankings
+            .iter()
+            .map(|(_, r)| Ok(ranking_to_bytes(r)?))
+            .collect();
         let lists = lists?;
         let ids: Vec<Uuid> = rankings.iter().map(|(l, _)| l.task_id.uuid()).collect();
         let tokens: Vec<i64> = rankings.iter().map(|(l, _)| l.token).collect();

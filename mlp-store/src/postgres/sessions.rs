@@ -9,7 +9,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use mlp_core::explore::Half;
 use postgres::Row;
 use uuid::Uuid;
 
@@ -22,10 +21,10 @@ use super::values::{status, task_id, unsigned};
 use crate::choice::{Choice, Place};
 use crate::codec;
 use crate::error::StoreError;
-use crate::state::{code, priority_code};
+use crate::state::{code, judging, priority_code, ranking_to_bytes};
 use crate::types::{
-    NONE_OF_THESE, NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown,
-    TaskId, TaskKind, TaskStatus, TaskView,
+    NONE_OF_THESE, NewSession, Ranking, SessionOp, SessionReply, Shown, TaskId, TaskKind,
+    TaskStatus, TaskView,
 };
 
 /// The statements of the hot path that the schema shapes.
@@ -764,18 +763,4 @@ impl PostgresStore {
         });
         Ok(())
     }
-}
-
-/// Whether a ranking belongs to the judging half, as stored.
-pub(super) fn judging(ranking: &Ranking) -> bool {
-    ranking.explored && ranking.half == Half::Judging
-}
-
-pub(super) fn ranking_to_bytes(ranking: &Ranking) -> Result<Vec<u8>> {
-    let n = ranking.ranked.len();
-    if n as i64 > RESULTS_PER_INFERENCE {
-        let message = format!("a ranking of `{n}` items is over {RESULTS_PER_INFERENCE}");
-        return Err(Failure::invalid(message));
-    }
-    Ok(codec::ranked_to_bytes(&ranking.ranked))
 }

@@ -2,7 +2,8 @@
 
 use mlp_core::Entity;
 
-use super::columns::{Columns, quoted};
+use super::columns::Columns;
+use crate::state::quoted;
 
 /// The users' table, as the schema names it.
 pub(super) struct UserTable {

@@ -1,5 +1,6 @@
 //! A row of an entity as columns of a table.
 
+use crate::state::quoted;
 use mlp_core::{Date, Entity, FieldType, Row, Value};
 use rusqlite::types::{FromSqlError, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Statement, ToSql};
@@ -18,11 +19,6 @@ pub(super) fn sql_type(kind: &FieldType) -> &'static str {
         FieldType::Float => "REAL",
         FieldType::Text | FieldType::Date | FieldType::Category(_) | FieldType::IntList => "TEXT",
     }
-}
-
-/// A name as SQL takes it. The schema lets only `[a-z0-9_]` through, but also SQL's own words.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Columns {

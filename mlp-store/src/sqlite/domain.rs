@@ -3,10 +3,11 @@
 use mlp_core::{Entity, Schema};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::columns::{quoted, sql_type};
+use super::columns::sql_type;
 use super::error::{Failure, Result};
 use crate::domain::Domain;
 use crate::error::StoreError;
+use crate::state::quoted;
 
 /// Makes the schema's tables, or fits them to a schema that gained columns or levels.
 ///

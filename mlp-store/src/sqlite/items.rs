@@ -4,11 +4,12 @@ use mlp_core::{Entity, Row};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::SqliteStore;
-use super::columns::{Columns, quoted};
+use super::columns::Columns;
 use super::db::Durability;
 use super::error::{Failure, Result};
 use super::state::{meta, set_meta, sql_limit};
 use crate::error::StoreError;
+use crate::state::quoted;
 use crate::transfer::Place;
 use crate::types::{ItemChange, ItemVersion, Versions};
 

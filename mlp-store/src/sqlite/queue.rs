@@ -8,11 +8,10 @@ use super::SqliteStore;
 use super::db::Durability;
 use super::error::{Failure, Result};
 use super::registry;
-use super::sessions::{judging, ranking_to_bytes};
 use super::state::task_id;
 use crate::clock::micros;
 use crate::error::StoreError;
-use crate::state::{code, kind_code};
+use crate::state::{code, judging, kind_code, ranking_to_bytes};
 use crate::traits::SettledFeed;
 use crate::types::{
     DecisionKind, LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled,

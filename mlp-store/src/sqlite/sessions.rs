@@ -1,19 +1,17 @@
 //! The hot path: one transaction for a batch of sessions' operations.
 
-use mlp_core::explore::Half;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::SqliteStore;
 use super::db::Durability;
-use super::error::{Failure, Result};
+use super::error::Result;
 use super::select::Session;
 use super::state::{kind, status, task_id};
 use crate::codec;
 use crate::error::StoreError;
-use crate::state::priority_code;
+use crate::state::{judging, priority_code, ranking_to_bytes};
 use crate::types::{
-    NewSession, RESULTS_PER_INFERENCE, Ranking, SessionOp, SessionReply, Shown, TaskId, TaskKind,
-    TaskStatus, TaskView,
+    NewSession, Ranking, SessionOp, SessionReply, Shown, TaskId, TaskKind, TaskStatus, TaskView,
 };
 
 impl SqliteStore {
@@ -259,18 +257,4 @@ impl Batch<'_> {
         self.pending = Some(pending);
         Ok(pending)
     }
-}
-
-/// Whether a ranking belongs to the judging half, as stored.
-pub(super) fn judging(ranking: &Ranking) -> bool {
-    ranking.explored && ranking.half == Half::Judging
-}
-
-pub(super) fn ranking_to_bytes(ranking: &Ranking) -> Result<Vec<u8>> {
-    let n = ranking.ranked.len();
-    if n as i64 > RESULTS_PER_INFERENCE {
-        let message = format!("a ranking of `{n}` items is over {RESULTS_PER_INFERENCE}");
-        return Err(Failure::invalid(message));
-    }
-    Ok(codec::ranked_to_bytes(&ranking.ranked))
 }

@@ -3,8 +3,9 @@
 use mlp_core::{Entity, Row};
 use rusqlite::Connection;
 
-use super::columns::{Columns, quoted};
+use super::columns::Columns;
 use super::error::Result;
+use crate::state::quoted;
 
 /// The users' table and its statements, made from the schema.
 pub(super) struct UserTable {

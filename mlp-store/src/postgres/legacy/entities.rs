@@ -7,8 +7,8 @@ use postgres::Row;
 
 use super::convert;
 use super::tables::Tables;
-use crate::postgres::columns::quoted;
 use crate::postgres::error::Result;
+use crate::state::quoted;
 
 /// How a table of users or of items is read.
 pub(super) struct EntityPlan {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use postgres::Client;
 
-use crate::postgres::columns::quoted;
 use crate::postgres::error::Result;
+use crate::state::quoted;
 
 /// The names under which times of creation go, the first that is there.
 const CREATED: [&str; 2] = ["creation_time", "time_creation"];
