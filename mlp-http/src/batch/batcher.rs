@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::complaints::Complaints;
 use crate::failure::Failure;
 use crate::options::Options;
 
@@ -56,6 +57,7 @@ impl<Q: Send + 'static, A: Send + 'static> Batcher<Q, A> {
             name,
             most: options.batch.max(1),
             gauges,
+            complaints: Complaints::default(),
             work,
         };
         let thread = Builder::new()
@@ -99,6 +101,7 @@ struct Worker<W> {
     name: &'static str,
     most: usize,
     gauges: Gauges,
+    complaints: Complaints,
     work: W,
 }
 
@@ -178,7 +181,7 @@ impl<W> Worker<W> {
                 Err(Failure::Internal)
             }
             Ok(Err(error)) => {
-                tracing::error!(thread, operations, error = %super::calls::chain(&error), "the store failed");
+                self.complaints.failed(thread, operations, &error);
                 Err(Failure::from(&error))
             }
             Err(_) => {

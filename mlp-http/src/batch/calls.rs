@@ -1,7 +1,5 @@
 //! One thread for all that is not hot, in turn.
 
-use std::error::Error;
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -13,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::complaints::Complaints;
 use crate::failure::Failure;
 use crate::options::Options;
 
@@ -24,6 +23,7 @@ pub(super) struct Calls {
     /// `None` once closed.
     jobs: Option<mpsc::Sender<Call>>,
     depth: Gauge,
+    complaints: Arc<Complaints>,
 }
 
 impl Calls {
@@ -47,7 +47,12 @@ impl Calls {
             }
         })?;
         let jobs = Some(sender);
-        Ok((Self { jobs, depth }, thread))
+        let calls = Self {
+            jobs,
+            depth,
+            complaints: Arc::default(),
+        };
+        Ok((calls, thread))
     }
 
     pub async fn call<T: Send + 'static>(
@@ -55,6 +60,7 @@ impl Calls {
         work: impl FnOnce(&dyn Store) -> mlp_store::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
         let (answer, answered) = oneshot::channel();
+        let complaints = Arc::clone(&self.complaints);
         let call: Call = Box::new(move |store| {
             // A client that went away while this waited needs nothing done.
             if answer.is_closed() {
@@ -63,7 +69,7 @@ impl Calls {
             let result = work(store).map_err(|error| {
                 let failure = Failure::from(&error);
                 if !matches!(failure, Failure::Refused(_)) {
-                    tracing::error!(thread = "mlp-read", error = %chain(&error), "the store failed");
+                    complaints.failed("mlp-read", 1, &error);
                 }
                 failure
             });
@@ -87,16 +93,4 @@ impl Calls {
     pub fn close(&mut self) {
         self.jobs = None;
     }
-}
-
-/// An error with all its causes.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }

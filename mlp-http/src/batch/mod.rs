@@ -6,6 +6,7 @@
 
 mod batcher;
 mod calls;
+mod complaints;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
