@@ -246,9 +246,12 @@ impl PostgresStore {
         } else {
             BACK_LEAST
         };
-        looks.back.spent(began, ended, BACK_SHARE, least);
         if all {
+            // Of its own share: else what lies a little further back would wait for it.
             looks.all.spent(began, ended, ALL_SHARE, ALL_LEAST);
+            looks.back.spent(ended, ended, BACK_SHARE, least);
+        } else {
+            looks.back.spent(began, ended, BACK_SHARE, least);
         }
         Ok(found)
     }
