@@ -15,7 +15,7 @@ pub const DEFAULT_PUBLIC_ROUTES: [&str; 1] = ["/metrics"];
 /// Why a server does not start: others could reach it, and there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "refusing to listen on `{address}` without a token: others can reach it; set MLP_TOKEN, or bind to 127.0.0.1"
+    "refusing to listen on `{address}` without a token: others can reach it; set MLP_TOKEN or MLP_TOKEN_FILE, or bind to 127.0.0.1"
 )]
 pub struct ExposureError {
     /// Where it would listen.

@@ -182,7 +182,12 @@ fn file_of(variable: &str) -> Result<Option<String>> {
     match std::env::var_os(variable).filter(|path| !path.is_empty()) {
         Some(path) => {
             let path = Path::new(&path);
-            let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Error::run(format!(
+                    "cannot read `{}`, which {variable} names: {error}",
+                    path.display()
+                ))
+            })?;
             Ok(Some(text))
         }
         None => Ok(None),

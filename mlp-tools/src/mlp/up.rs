@@ -148,8 +148,9 @@ pub fn up(up: &Up, context: &Context) -> Result<()> {
         worker: Some(learning),
         drain: up.serving.drain()?,
     };
+    let items = store.counts()?.items;
     let server = Server::start(context, store, parts)?;
-    announce(&server, context, begun);
+    announce(&server, context, begun, items);
     server.wait_for_signal()?;
     server.stop()
 }
@@ -163,8 +164,9 @@ pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
         worker: None,
         drain: serve.serving.drain()?,
     };
+    let items = store.counts()?.items;
     let server = Server::start(context, store, parts)?;
-    announce(&server, context, begun);
+    announce(&server, context, begun, items);
     server.wait_for_signal()?;
     server.stop()
 }
@@ -194,7 +196,10 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
     server.stop()
 }
 
-fn announce(server: &Server, context: &Context, begun: Instant) {
+fn announce(server: &Server, context: &Context, begun: Instant, items: i64) {
+    if items == 0 {
+        tracing::warn!("there are no items, so nothing can be shown: `mlp items import FILE`");
+    }
     if let Some(address) = server.address() {
         tracing::info!(
             url = %format!("http://{address}"),

@@ -219,7 +219,8 @@ fn a_copy_that_was_stopped_cannot_be_served() {
     let id = child.id().to_string();
     assert!(
         Command::new("kill")
-            .args(["-INT", &id])
+            // Not INT, which whatever a shell runs in the background ignores.
+            .args(["-TERM", &id])
             .status()
             .unwrap()
             .success()
@@ -263,7 +264,7 @@ fn old_sessions_are_pruned_from_a_postgres() {
     };
     assert_eq!(
         prune(&["1"]),
-        "removed 0 inferences, 0 other tasks, 0 idempotency keys\n"
+        "removed 0 sessions with their users, 0 other tasks, 0 idempotency keys\n"
     );
     let kept = prune(&["0"]);
     assert!(

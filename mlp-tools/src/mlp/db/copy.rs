@@ -18,9 +18,10 @@ use crate::mlp::settings::Database;
 /// read again and compared.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Stop the server of the file first. The PostgreSQL must be empty, and its user \
-    allowed to make tables; until all is there and equal, no program opens it. A copy that broke off \
-    is begun again in a new database. Exit code 1 where the sides differ.\n\nExample:\n  \
+    after_help = "Copy before any server or worker is started on the PostgreSQL, and with the server of \
+    the file stopped: what is written meanwhile makes the sides differ. The PostgreSQL must be empty, \
+    and its user allowed to make tables; until all is there and equal, no program opens it. A copy \
+    that broke off is begun again in a new database. Exit code 1 where the sides differ.\n\nExample:\n  \
     createdb mlp\n  mlp db copy --from sqlite:.mlp/mlp.db --to postgres://mlp@db.example/mlp"
 )]
 pub struct Copy {

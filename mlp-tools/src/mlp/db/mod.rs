@@ -17,8 +17,8 @@ use legacy::ImportLegacy;
 pub enum Command {
     /// Make the tables, or bring them to this program's version
     #[command(
-        after_help = "In a PostgreSQL this is the one command whose user must be allowed to make \
-        tables: it needs USAGE and CREATE on the schema, and to own the tables that it changes. \
+        after_help = "Every command makes the tables where they are missing and its user may; \
+        this one does nothing else. It needs USAGE and CREATE on the schema, and to own the tables that it changes. \
         The users of `mlp up`, `serve` and `worker` need no more than\n\n  \
         GRANT USAGE ON SCHEMA public TO server;\n  \
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO server;\n  \
@@ -28,7 +28,7 @@ pub enum Command {
     Migrate,
     /// Print where it is, its version and its size; a PostgreSQL is left as it is
     Status,
-    /// Remove sessions and tasks that are older than a number of days
+    /// Remove sessions, with their users, and tasks that are older than a number of days
     #[command(
         after_help = "Explored sessions with an answer are what models learn from and are \
         judged by; they stay unless --explored is given. It may run beside servers: each \
@@ -94,7 +94,7 @@ fn prune(store: &dyn Store, days: u32, explored: bool) -> Result<()> {
         }
     }
     println!(
-        "removed {} inferences, {} other tasks, {} idempotency keys",
+        "removed {} sessions with their users, {} other tasks, {} idempotency keys",
         total.0, total.1, total.2
     );
     Ok(())
