@@ -268,11 +268,11 @@ fn old_sessions_are_pruned_from_a_postgres() {
     );
     let kept = prune(&["0"]);
     assert!(
-        kept.starts_with("removed 0 inferences"),
+        kept.starts_with("removed 0 sessions"),
         "explored ones stay: {kept}"
     );
     let gone = prune(&["0", "--explored"]);
-    assert!(gone.starts_with("removed 2500 inferences"), "{gone}");
+    assert!(gone.starts_with("removed 2500 sessions"), "{gone}");
     assert_eq!(server.stop(), Some(0));
     assert_eq!(
         number(&mut client(&database), "SELECT count(*) FROM users"),
