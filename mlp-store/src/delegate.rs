@@ -18,6 +18,14 @@ macro_rules! delegate_store {
                 self.claim_tasks(options)
             }
 
+            fn claim_inferences(&self, ids: &[TaskId], lease: Duration) -> Result<Vec<Claim>> {
+                self.claim_named(ids, lease)
+            }
+
+            fn overdue_inferences(&self, waited: Duration, limit: usize) -> Result<Vec<Overdue>> {
+                self.long_due(waited, limit)
+            }
+
             fn heartbeat(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<bool>> {
                 self.prolong(leases, lease)
             }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+#[cfg(feature = "celery")]
+pub mod celery;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod postgres;
@@ -20,6 +22,7 @@ mod signals;
 mod state;
 mod text;
 mod traits;
+mod transport;
 mod types;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -33,4 +36,5 @@ pub use options::StoreOptions;
 pub use traits::{
     Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed, Store,
 };
+pub use transport::{Announcement, Announcing, DirectTransport, Roles, Transport, TransportStatus};
 pub use types::*;

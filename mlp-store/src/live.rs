@@ -291,6 +291,16 @@ impl Serving {
         }
     }
 
+    /// The share of explored sessions, whatever models there are.
+    pub fn exploration_share(&self) -> f64 {
+        self.exploration
+    }
+
+    /// The domain.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
     /// Decides who answers and whether to explore, and ranks: the same for the same task in every
     /// process and at every attempt. `candidates` that are no current items are passed over.
     pub fn rank(

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::types::{
-    ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease, LeaseRef,
-    LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Pruned, QueueDepth, ResultRow,
-    SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId, TaskKind,
-    TaskStatus, TaskView, UserRow, Versions,
+    Claim, ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease,
+    LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue, Pruned, QueueDepth,
+    ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId,
+    TaskKind, TaskStatus, TaskView, UserRow, Versions,
 };
 
 /// The result of a store's operation.
@@ -30,6 +30,13 @@ pub trait Queue: Send + Sync {
     /// failure is over, and those whose lease expired. A task whose last allowed attempt expired
     /// ends in [`TaskStatus::Failure`] instead.
     fn claim(&self, options: &ClaimOptions) -> Result<Vec<Lease>>;
+
+    /// Leases these inferences, where nobody has them under lease: one that waits after a failure is
+    /// leased though it is not due. Same order as `ids`.
+    fn claim_inferences(&self, ids: &[TaskId], lease: Duration) -> Result<Vec<Claim>>;
+
+    /// Inferences that have been due for `waited` or longer, at most `limit`, oldest first.
+    fn overdue_inferences(&self, waited: Duration, limit: usize) -> Result<Vec<Overdue>>;
 
     /// Prolongs leases to `lease` from now; `false` where one is stale. Same order.
     fn heartbeat(&self, leases: &[LeaseRef], lease: Duration) -> Result<Vec<bool>>;

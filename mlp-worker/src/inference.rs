@@ -1,4 +1,4 @@
-//! The thread that ranks: claim a batch, rank each, settle the batch.
+//! The thread that ranks: take a batch, rank each, settle the batch.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -17,19 +17,15 @@ pub(crate) fn run(shared: &Shared) {
     };
     let mut scratch = RankScratch::default();
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
-    let mut seen = 0;
     while !shared.stopping() {
-        match shared.store.claim(&claim) {
-            Ok(leases) if leases.is_empty() => {
-                backoff.reset();
-                seen = (shared.store).wait_for_work(claim.kind, seen, shared.options.poll);
-            }
+        match shared.transport.take(&claim, shared.options.poll) {
+            Ok(leases) if leases.is_empty() => backoff.reset(),
             Ok(leases) => {
                 backoff.reset();
                 work(shared, &leases, &mut scratch);
             }
             Err(error) => {
-                tracing::warn!(%error, "no inference could be claimed");
+                tracing::warn!(%error, "no inference could be taken");
                 std::thread::sleep(backoff.next());
             }
         }

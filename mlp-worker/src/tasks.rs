@@ -16,17 +16,11 @@ const NICENESS: i32 = 10;
 pub(crate) fn run(shared: &Shared) {
     yield_to_others();
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
-    let mut seen = 0;
     while !shared.stopping() {
         match run_one(shared) {
-            Ok(true) => backoff.reset(),
-            Ok(false) => {
-                backoff.reset();
-                let (kind, poll) = (TaskKind::Training, shared.options.poll);
-                seen = shared.store.wait_for_work(kind, seen, poll);
-            }
+            Ok(()) => backoff.reset(),
             Err(error) => {
-                tracing::warn!(%error, "no training could be claimed");
+                tracing::warn!(%error, "no training could be taken");
                 std::thread::sleep(backoff.next());
             }
         }
@@ -44,16 +38,16 @@ fn yield_to_others() {
     }
 }
 
-/// Runs one training, if there is one; whether there was.
-fn run_one(shared: &Shared) -> Result<bool, mlp_store::StoreError> {
+/// Runs one training, if there is one or comes soon.
+fn run_one(shared: &Shared) -> Result<(), mlp_store::StoreError> {
     let claim = ClaimOptions {
         kind: TaskKind::Training,
         max: 1,
         lease: shared.options.lease,
     };
-    let leases = shared.store.claim(&claim)?;
+    let leases = shared.transport.take(&claim, shared.options.poll)?;
     let Some(lease) = leases.first() else {
-        return Ok(false);
+        return Ok(());
     };
     shared.hold(&leases);
     let outcome = with_heartbeat(shared, lease, || outcome(shared, lease));
@@ -80,7 +74,7 @@ fn run_one(shared: &Shared) -> Result<bool, mlp_store::StoreError> {
             tracing::error!(%task_id, %error, "the training's end could not be kept")
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// What the payload of a training may say.

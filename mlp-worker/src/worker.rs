@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use mlp_core::Schema;
 use mlp_store::{
-    Clock, Lease, LeaseRef, Live, Outcome, Settlement, Store, StoreError, SystemClock, TaskKind,
+    Clock, DirectTransport, Lease, LeaseRef, Live, Outcome, Settlement, Store, StoreError,
+    SystemClock, TaskKind, Transport,
 };
 
 use crate::inference;
@@ -54,6 +55,7 @@ impl Default for WorkerOptions {
 /// What all threads of a worker share.
 pub(crate) struct Shared {
     pub store: Arc<dyn Store>,
+    pub transport: Arc<dyn Transport>,
     pub schema: Arc<Schema>,
     pub live: Arc<Live>,
     pub options: WorkerOptions,
@@ -88,7 +90,7 @@ impl Shared {
         let deadline = Instant::now() + self.options.lease;
         let mut wait = Duration::from_millis(50);
         loop {
-            match self.store.settle(settlements) {
+            match self.transport.settle(settlements) {
                 Err(error) if error.is_transient() && Instant::now() + wait < deadline => {
                     tracing::warn!(%error, "the store did not take a result: trying again");
                     std::thread::sleep(wait);
@@ -114,7 +116,7 @@ pub struct StopReport {
 }
 
 impl Worker {
-    /// Starts the threads.
+    /// Starts the threads, which take their work from the store itself.
     ///
     /// # Errors
     ///
@@ -125,8 +127,25 @@ impl Worker {
         live: Arc<Live>,
         options: WorkerOptions,
     ) -> std::io::Result<Self> {
+        let transport = Arc::new(DirectTransport::new(Arc::clone(&store)));
+        Self::start_over(transport, store, schema, live, options)
+    }
+
+    /// Starts the threads, which take their work from a transport.
+    ///
+    /// # Errors
+    ///
+    /// Where the system gives no thread.
+    pub fn start_over(
+        transport: Arc<dyn Transport>,
+        store: Arc<dyn Store>,
+        schema: Arc<Schema>,
+        live: Arc<Live>,
+        options: WorkerOptions,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             store,
+            transport,
             schema,
             live,
             options,
@@ -176,7 +195,7 @@ impl Worker {
         if left.is_empty() {
             return StopReport::default();
         }
-        match self.shared.store.settle(&left) {
+        match self.shared.transport.settle(&left) {
             Ok(_) => StopReport {
                 released: left.len(),
             },

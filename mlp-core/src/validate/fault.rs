@@ -1,5 +1,7 @@
 //! One thing that is wrong with a request, in the shape that FastAPI gives it.
 
+use std::fmt;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value as Json, json};
 
@@ -14,6 +16,20 @@ pub struct Fault {
     message: String,
     input: Option<Json>,
     context: Option<Json>,
+}
+
+/// `body.patience: Input should be a valid integer`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, part) in self.place.iter().enumerate() {
+            let dot = if depth > 0 { "." } else { "" };
+            match part {
+                Json::String(name) => write!(f, "{dot}{name}")?,
+                other => write!(f, "{dot}{other}")?,
+            }
+        }
+        write!(f, ": {}", self.message)
+    }
 }
 
 impl Fault {

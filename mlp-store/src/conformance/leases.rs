@@ -1,9 +1,10 @@
 //! Leases: who may work on what, and for how long.
 
 use super::Limits;
-use super::bench::{Bench, LEASE, ok, ranking, task};
+use super::bench::{Bench, LEASE, Opened, ok, ranking, task};
 use crate::types::{
-    LeaseRef, NewSession, Outcome, Priority, SessionOp, Settled, TaskId, TaskKind, TaskStatus,
+    Claim, Lease, LeaseRef, NewSession, Outcome, Priority, SessionOp, Settled, TaskId, TaskKind,
+    TaskStatus, Work,
 };
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(super) fn claims_take_the_oldest_first(bench: &Bench) {
 }
 
 /// A request with a priority.
-fn start_as(open: &super::bench::Opened<'_>, priority: Priority) -> TaskId {
+fn start_as(open: &Opened<'_>, priority: Priority) -> TaskId {
     let session = NewSession {
         priority,
         ..open.bench.request()
@@ -87,6 +88,116 @@ pub(super) fn a_claim_of_nothing_is_empty(bench: &Bench) {
     for kind in TaskKind::ALL {
         assert!(open.claim_of(kind, 10).is_empty());
     }
+}
+
+fn claim_named(open: &Opened<'_>, ids: &[TaskId]) -> Vec<Claim> {
+    let claims = ok(open.store.claim_inferences(ids, LEASE));
+    assert_eq!(claims.len(), ids.len());
+    claims
+}
+
+#[track_caller]
+fn leased(claim: &Claim) -> &Lease {
+    match claim {
+        Claim::Leased(lease) => lease,
+        other => panic!("it is not leased: {other:?}"),
+    }
+}
+
+pub(super) fn named_inferences_are_leased_and_others_explained(bench: &Bench) {
+    let open = bench.open();
+    assert!(claim_named(&open, &[]).is_empty());
+    let request = NewSession {
+        candidates: Some(vec![3, 1]),
+        ..open.bench.request()
+    };
+    let (a, user) = (request.task_id, request.user.clone());
+    open.apply(SessionOp::Start(request));
+    let (b, nobody) = (open.start(), TaskId::new_v7());
+    let done = open.finished_beside(ranking(2));
+    let claims = claim_named(&open, &[done, a, nobody, a]);
+    assert_eq!(claims[0], Claim::Final(TaskStatus::Success));
+    assert_eq!(claims[2], Claim::Unknown);
+    assert!(matches!(claims[3], Claim::Held(left) if left <= LEASE));
+    let lease = leased(&claims[1]);
+    assert_eq!((lease.task_id, lease.attempt), (a, 1));
+    let work = Work::Inference {
+        user,
+        candidates: Some(vec![3, 1]),
+    };
+    assert_eq!(lease.work, work);
+    assert_eq!(open.claim_one().task_id, b, "the other is under lease");
+    assert!(matches!(
+        claim_named(&open, &[a, b])[..],
+        [Claim::Held(_), Claim::Held(_)]
+    ));
+    assert_eq!(open.settle(lease, Outcome::Ranked(ranking(3))), SUCCESS);
+    bench.outlive_leases();
+    let claims = claim_named(&open, &[a, b]);
+    assert_eq!(claims[0], Claim::Final(TaskStatus::Success));
+    assert_eq!(leased(&claims[1]).attempt, 2);
+}
+
+pub(super) fn a_named_inference_is_leased_before_its_retry_is_due(bench: &Bench) {
+    let open = bench.open();
+    let id = open.start();
+    let lease = open.claim_one();
+    open.settle(&lease, retry(Duration::from_secs(60)));
+    assert!(open.claim(10).is_empty());
+    let claims = claim_named(&open, &[id]);
+    let second = leased(&claims[0]);
+    assert_eq!(second.attempt, 2);
+    assert_eq!(
+        open.settle(&lease, Outcome::Ranked(ranking(1))),
+        Settled::Stale
+    );
+    assert_eq!(open.settle(second, Outcome::Ranked(ranking(1))), SUCCESS);
+}
+
+pub(super) fn a_named_inference_whose_attempts_are_spent_fails(bench: &Bench) {
+    let open = bench.open_with(Limits {
+        max_attempts: 1,
+        ..Limits::default()
+    });
+    let id = open.start();
+    leased(&claim_named(&open, &[id])[0]);
+    bench.outlive_leases();
+    let failed = Claim::Final(TaskStatus::Failure);
+    assert_eq!(claim_named(&open, &[id]), [failed]);
+    assert_eq!(
+        open.error(id).as_deref(),
+        Some("the lease of attempt 1 of 1 expired")
+    );
+}
+
+pub(super) fn what_nobody_takes_is_overdue(bench: &Bench) {
+    let open = bench.open();
+    let wait = Duration::from_millis(100);
+    let overdue = |limit| ok(open.store.overdue_inferences(wait, limit));
+    let request = NewSession {
+        candidates: Some(vec![5]),
+        priority: Priority::Batch,
+        ..open.bench.request()
+    };
+    let (batch, user) = (request.task_id, request.user.clone());
+    open.apply(SessionOp::Start(request));
+    let (first, second, taken) = (open.start(), open.start(), open.start());
+    open.finished_beside(ranking(1));
+    leased(&claim_named(&open, &[taken])[0]);
+    assert!(overdue(10).is_empty(), "nothing has waited yet");
+    bench.pass_time(wait * 2);
+    let found = overdue(10);
+    let ids: Vec<_> = found.iter().map(|o| o.task_id).collect();
+    assert_eq!(ids, [first, second, batch]);
+    assert_eq!(
+        (&found[2].user, &found[2].candidates),
+        (&user, &Some(vec![5]))
+    );
+    assert!(found.iter().all(|o| o.waited >= wait));
+    assert_eq!(overdue(1).len(), 1);
+    bench.pass_time(LEASE + wait);
+    let ids: Vec<_> = overdue(10).iter().map(|o| o.task_id).collect();
+    assert!(ids.contains(&taken), "its lease has ended: {ids:?}");
 }
 
 pub(super) fn an_expired_lease_is_claimed_again(bench: &Bench) {
@@ -203,7 +314,7 @@ pub(super) fn the_last_attempt_that_expires_is_a_failure(bench: &Bench) {
     let id = open.start();
     let mut lease = open.claim_one();
     bench.outlive_leases();
-    lease = crate::types::Lease {
+    lease = Lease {
         token: lease.token,
         ..open.claim_one()
     };
@@ -349,7 +460,7 @@ pub(super) fn one_bad_settlement_undoes_its_batch(bench: &Bench) {
     open.start();
     open.start();
     let leases = open.claim(2);
-    let settlement = |lease: &crate::types::Lease, outcome| crate::types::Settlement {
+    let settlement = |lease: &Lease, outcome| crate::types::Settlement {
         lease: lease.reference(),
         outcome,
     };

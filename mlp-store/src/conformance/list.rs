@@ -57,6 +57,10 @@ macro_rules! conformance_list {
                 interactive_work_goes_before_batch_work
                 batch_work_is_retried_and_expires_too
                 a_claim_of_nothing_is_empty
+                named_inferences_are_leased_and_others_explained
+                a_named_inference_is_leased_before_its_retry_is_due
+                a_named_inference_whose_attempts_are_spent_fails
+                what_nobody_takes_is_overdue
                 an_expired_lease_is_claimed_again
                 a_stale_settlement_is_refused
                 a_final_task_is_settled_no_more

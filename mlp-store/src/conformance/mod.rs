@@ -18,7 +18,9 @@ mod requests;
 mod results;
 mod retention;
 mod sample;
+pub mod services;
 mod signals;
+pub mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;

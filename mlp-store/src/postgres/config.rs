@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode, SslNegotiation};
@@ -195,6 +196,30 @@ impl PostgresConfig {
     /// that nothing outlives a transaction: no prepared statement, no `LISTEN`, no session lock.
     pub fn pooled(&self) -> bool {
         self.pooled
+    }
+
+    /// Whether every host is this machine: a Unix socket, a loopback address or `localhost`.
+    pub fn is_local(&self) -> bool {
+        let here = |host: &Host| match host {
+            Host::Tcp(name) => {
+                name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            }
+            _ => true,
+        };
+        self.config.get_hosts().iter().all(here)
+            && (self.config.get_hostaddrs().iter()).all(IpAddr::is_loopback)
+    }
+
+    /// Whether the server's certificate is verified.
+    pub fn verifies_server(&self) -> bool {
+        self.tls.verifies()
+    }
+
+    /// The same, through a pooler that shares servers.
+    pub(super) fn as_pooled(&self) -> Self {
+        let mut other = self.clone();
+        other.pooled = true;
+        other
     }
 
     /// Connects, with TLS as `sslmode` says, within twice the `connect_timeout` for each host. The

@@ -28,11 +28,18 @@ const BACK_SHARE: u32 = 20;
 const ALL_LEAST: Duration = Duration::from_secs(60);
 const ALL_SHARE: u32 = 50;
 
+/// The longest lease that an `Instant` surely takes.
+pub(super) const LONGEST_LEASE: Duration = Duration::from_secs(86_400);
+
 /// The statements of claims that the schema shapes.
 pub(super) struct LeaseSql {
     claim: String,
     /// Result columns before the user's.
     user_from: usize,
+    /// Leases inferences by their tasks; its columns are those of a claim.
+    pub named: String,
+    /// Inferences of a priority that have been due for a while.
+    pub overdue: String,
 }
 
 impl LeaseSql {
@@ -72,9 +79,43 @@ impl LeaseSql {
              ORDER BY c.priority, c.inference_id",
             columns = users.columns.list("u."),
         );
+        let named = format!(
+            "WITH named AS (
+                 SELECT inference_id FROM inferences
+                 WHERE task_id = ANY($1::uuid[]) AND open AND (status <> 1 OR due_at <= now())
+                 FOR UPDATE SKIP LOCKED
+             ), claimed AS (
+                 UPDATE inferences AS i
+                 SET open = i.attempt < $3,
+                     status = CASE WHEN i.attempt < $3 THEN 1 ELSE 4 END,
+                     due_at = now() + $2::bigint * interval '1 microsecond',
+                     token = i.token + 1,
+                     attempt = least(i.attempt + 1, $3),
+                     error = CASE WHEN i.attempt < $3 THEN i.error ELSE $4 END
+                 FROM named
+                 WHERE i.inference_id = named.inference_id
+                 RETURNING i.inference_id, i.status, i.task_id, i.token, i.attempt, i.priority,
+                     i.candidates, i.user_id
+             )
+             SELECT 0::bigint, c.inference_id, c.status, c.task_id, c.token, c.attempt, c.priority,
+                 c.candidates{columns}
+             FROM claimed AS c JOIN {table} AS u ON u.{id} = c.user_id",
+            columns = users.columns.list("u."),
+        );
+        let overdue = format!(
+            "SELECT i.task_id, (extract(epoch FROM now() - i.due_at) * 1000000)::bigint,
+                 i.candidates{columns}
+             FROM inferences AS i JOIN {table} AS u ON u.{id} = i.user_id
+             WHERE i.open AND i.priority = $1 AND i.inference_id > $2
+                 AND i.due_at <= now() - $3::bigint * interval '1 microsecond'
+             ORDER BY i.inference_id LIMIT $4",
+            columns = users.columns.list("u."),
+        );
         Self {
             claim,
             user_from: 8,
+            named,
+            overdue,
         }
     }
 }
@@ -181,8 +222,8 @@ impl PostgresStore {
             found.spent.extend(back.spent);
         }
         if !found.leases.is_empty() {
-            let lease = options.lease.min(Duration::from_secs(86_400));
-            self.lookout.due_again(Instant::now() + lease);
+            let again = Instant::now() + options.lease.min(LONGEST_LEASE);
+            self.lookout.due_again(again);
         }
         Ok((found.leases, found.spent))
     }
@@ -295,7 +336,7 @@ impl PostgresStore {
         })
     }
 
-    fn lease(&self, row: &Row) -> Result<Lease> {
+    pub(super) fn lease(&self, row: &Row) -> Result<Lease> {
         let candidates: Option<&[u8]> = row.try_get(7)?;
         Ok(Lease {
             task_id: task_id(row, 3)?,
@@ -310,7 +351,7 @@ impl PostgresStore {
     }
 
     /// What is said of a task whose last allowed attempt expired.
-    fn spent(&self) -> String {
+    pub(super) fn spent(&self) -> String {
         format!(
             "the lease of attempt {limit} of {limit} expired",
             limit = self.options.max_attempts

@@ -11,6 +11,7 @@ mod db;
 mod dial;
 mod domain;
 mod error;
+mod examine;
 mod horizon;
 mod inspect;
 mod items;
@@ -18,6 +19,7 @@ mod learning;
 mod leases;
 mod legacy;
 mod migrate;
+mod named;
 mod pending;
 mod queue;
 mod registry;
@@ -43,14 +45,18 @@ use mlp_core::Schema;
 use crate::options::StoreOptions;
 use crate::traits::{Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed};
 use crate::types::{
-    ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease, LeaseRef,
-    LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Pruned, QueueDepth, ResultRow,
-    SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId, TaskKind,
-    TaskView, UserRow, Versions,
+    Claim, ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease,
+    LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue, Pruned, QueueDepth,
+    ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId,
+    TaskKind, TaskView, UserRow, Versions,
 };
 
 pub use config::PostgresConfig;
 use db::Db;
+pub use examine::{
+    CONNECTIONS_OF_A_PROCESS, Examination, OLDEST_SERVER, Obstacle, OldTransaction, Rights,
+    ServerFacts, Skew, Unreached, examine,
+};
 pub use inspect::{Inspection, inspect};
 use items::ItemTable;
 use leases::{LeaseSql, Lookout};

@@ -56,6 +56,7 @@ impl TlsMode {
 #[derive(Clone)]
 pub(super) struct Tls {
     mode: TlsMode,
+    verifies: bool,
     connector: MakeRustlsConnect,
 }
 
@@ -68,12 +69,22 @@ impl Tls {
             trusted: trusted(mode, roots)?,
             name: mode == TlsMode::VerifyFull,
         };
+        let verifies = verifier.trusted.is_some();
         let mut config = client_config(provider, verifier).map_err(|error| error.to_string())?;
         if direct {
             config.alpn_protocols = vec![b"postgresql".to_vec()];
         }
         let connector = MakeRustlsConnect::new(config);
-        Ok(Self { mode, connector })
+        Ok(Self {
+            mode,
+            verifies,
+            connector,
+        })
+    }
+
+    /// Whether the server's certificate is verified.
+    pub fn verifies(&self) -> bool {
+        self.verifies
     }
 
     pub fn connector(&self) -> MakeRustlsConnect {

@@ -24,11 +24,7 @@ pub(super) fn fit(connection: &mut Connection, schema: &Schema, place: &str) -> 
     match stored(&transaction)? {
         None => create(&transaction, schema)?,
         Some(before) => {
-            if let Some(difference) = before.difference(&wanted) {
-                let place = place.to_owned();
-                let error = StoreError::Domain { place, difference };
-                return Err(Failure::Store(error));
-            }
+            refuse_difference(&before, &wanted, place)?;
             widen(&transaction, schema, &before)?;
         }
     }
@@ -38,6 +34,28 @@ pub(super) fn fit(connection: &mut Connection, schema: &Schema, place: &str) -> 
     transaction.execute(keep, [text])?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Whether the tables are the schema's.
+///
+/// # Errors
+///
+/// Where they cannot become so.
+pub(super) fn is_up_to_date(connection: &Connection, schema: &Schema, place: &str) -> Result<bool> {
+    let wanted = Domain::new(schema);
+    let Some(before) = stored(connection)? else {
+        return Ok(false);
+    };
+    refuse_difference(&before, &wanted, place)?;
+    Ok(before == wanted)
+}
+
+fn refuse_difference(before: &Domain, wanted: &Domain, place: &str) -> Result<()> {
+    let Some(difference) = before.difference(wanted) else {
+        return Ok(());
+    };
+    let place = place.to_owned();
+    Err(Failure::Store(StoreError::Domain { place, difference }))
 }
 
 fn stored(connection: &Connection) -> Result<Option<Domain>> {

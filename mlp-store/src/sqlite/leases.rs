@@ -16,15 +16,15 @@ use crate::state::{kind_code, priority_code};
 use crate::types::{ClaimOptions, Lease, LeaseRef, Priority, TaskId, TaskKind, TaskStatus, Work};
 
 /// A task that is due.
-struct Due {
-    number: i64,
+pub(super) struct Due {
+    pub number: i64,
     task_id: TaskId,
     token: i64,
-    attempt: u32,
+    pub attempt: u32,
     work: DueWork,
 }
 
-enum DueWork {
+pub(super) enum DueWork {
     Inference(Row, Option<Vec<u8>>),
     Task(String),
 }
@@ -115,7 +115,11 @@ impl SqliteStore {
 
     /// Ends tasks whose last allowed attempt expired. Apart from the claim, since this must be on
     /// the disk before anybody hears of it.
-    fn give_up(&self, kind: TaskKind, numbers: &[i64]) -> std::result::Result<(), StoreError> {
+    pub(super) fn give_up(
+        &self,
+        kind: TaskKind,
+        numbers: &[i64],
+    ) -> std::result::Result<(), StoreError> {
         let error = format!(
             "the lease of attempt {limit} of {limit} expired",
             limit = self.options.max_attempts
@@ -177,7 +181,7 @@ impl SqliteStore {
 }
 
 impl Due {
-    fn read(row: &rusqlite::Row<'_>, work: DueWork) -> rusqlite::Result<Self> {
+    pub fn read(row: &rusqlite::Row<'_>, work: DueWork) -> rusqlite::Result<Self> {
         Ok(Self {
             number: row.get(0)?,
             task_id: task_id(row, 1)?,
@@ -188,7 +192,7 @@ impl Due {
     }
 
     /// The lease that the claim of this task gives.
-    fn into_lease(self, kind: TaskKind) -> Result<Lease> {
+    pub fn into_lease(self, kind: TaskKind) -> Result<Lease> {
         let work = match self.work {
             DueWork::Inference(user, candidates) => Work::Inference {
                 user,

@@ -43,6 +43,17 @@ impl ServerLock {
     }
 }
 
+/// The process that holds a file's lock, where one does.
+pub(super) fn holder_of(database: &Path) -> Option<String> {
+    let mut file = File::open(lock_path(database)).ok()?;
+    // Shared, so that two who look do not see each other; given back at once, since a server that
+    // starts in this moment is refused.
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+        _ => None,
+    }
+}
+
 fn lock_path(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".lock");

@@ -10,11 +10,13 @@ mod content;
 mod db;
 mod domain;
 mod error;
+mod examine;
 mod items;
 mod learning;
 mod leases;
 mod lock;
 mod migrate;
+mod named;
 mod open;
 mod queue;
 mod registry;
@@ -35,14 +37,15 @@ use mlp_core::Schema;
 use crate::options::StoreOptions;
 use crate::traits::{Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed};
 use crate::types::{
-    ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease, LeaseRef,
-    LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Pruned, QueueDepth, ResultRow,
-    SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId, TaskKind,
-    TaskView, UserRow, Versions,
+    Claim, ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease,
+    LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue, Pruned, QueueDepth,
+    ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId,
+    TaskKind, TaskView, UserRow, Versions,
 };
 
 use checkpoint::Checkpointer;
 use db::Db;
+pub use examine::{Examination, Integrity, examine, server_of};
 use items::ItemTable;
 use lock::ServerLock;
 use users::UserTable;

@@ -17,6 +17,8 @@ pub(super) struct UserTable {
     insert: String,
     /// Inferences of a priority that are due, with their users.
     pub due: String,
+    /// The inference of a task, with its user.
+    pub named: String,
 }
 
 impl UserTable {
@@ -38,12 +40,18 @@ impl UserTable {
              ORDER BY i.due_at, i.inference_id LIMIT ?3",
             columns.list("u."),
         );
+        let named = format!(
+            "SELECT i.inference_id, i.task_id, i.token, i.attempt, i.candidates{}, i.status, i.due_at
+             FROM inferences AS i JOIN {table} AS u ON u.{id} = i.user_id WHERE i.task_id = ?1",
+            columns.list("u."),
+        );
         Self {
             columns,
             table,
             id,
             insert,
             due,
+            named,
         }
     }
 

@@ -14,7 +14,7 @@ pub use session::{
     UserRow,
 };
 pub use task::{
-    ClaimOptions, Lease, LeaseRef, NewTask, Outcome, QueueDepth, Settled, Settlement, TaskId,
-    TaskKind, TaskStatus, TaskView, Work,
+    Claim, ClaimOptions, Lease, LeaseRef, NewTask, Outcome, Overdue, QueueDepth, Settled,
+    Settlement, TaskId, TaskKind, TaskStatus, TaskView, Work,
 };
-pub use upkeep::{Pruned, StoreStatus};
+pub use upkeep::{Pruned, StoreStatus, TablesState};

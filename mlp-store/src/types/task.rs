@@ -203,6 +203,32 @@ impl Lease {
     }
 }
 
+/// What became of the wish to lease one inference.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// It is leased.
+    Leased(Lease),
+    /// Another has it under lease, at least for so long.
+    Held(Duration),
+    /// It will not change any more.
+    Final(TaskStatus),
+    /// There is no such inference.
+    Unknown,
+}
+
+/// An inference that is due, and that nobody has taken for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overdue {
+    /// Its task.
+    pub task_id: TaskId,
+    /// For how long it has been due.
+    pub waited: Duration,
+    /// The user's row.
+    pub user: Row,
+    /// Only these items are to be ranked; `None`: all.
+    pub candidates: Option<Vec<i64>>,
+}
+
 /// The end of an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settlement {

@@ -27,3 +27,14 @@ pub struct StoreStatus {
     /// Its size on disk.
     pub bytes: u64,
 }
+
+/// How far a store's tables are those of this program and of a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TablesState {
+    /// Their version; 0 where there are none.
+    pub version: i64,
+    /// The version that this program writes.
+    pub program_version: i64,
+    /// Whether nothing is to be made or changed.
+    pub up_to_date: bool,
+}

@@ -1,8 +1,11 @@
 //! The stores against the conformance suite, and what only one of them can get wrong.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "celery")]
+mod celery;
 mod conformance;
 mod domain;
+mod examine;
 mod live;
 mod opening;
 mod postgres;
@@ -10,3 +13,4 @@ mod processes;
 mod running;
 mod support;
 mod transfer;
+mod transport;

@@ -12,9 +12,10 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 use tempfile::TempDir;
 
-use super::certificates::{Authority, Served, self_signed};
+use super::certificates::self_signed;
 use crate::conformance::postgres::Cluster;
 use crate::conformance::postgres::database::with_causes;
+use crate::conformance::services::{Authority, Served};
 use crate::postgres::PostgresConfig;
 
 const HBA: &str = "local all all trust\nhost all scram all scram-sha-256\nhost all all all trust\n";

@@ -1,0 +1,361 @@
+//! The records that Celery's Redis backend keeps of tasks.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+use super::message::{TaskMessage, write_time};
+use crate::types::TaskId;
+
+/// What a record of ours begins with: others' are told apart by their first bytes.
+pub(super) const OURS: &[u8] = b"{\"mlp\"";
+
+/// Where the record of a task is, and the channel that tells of it.
+pub(super) fn key(id: &str) -> String {
+    format!("celery-task-meta-{id}")
+}
+
+/// A task's state, as Celery names it, with what belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum State {
+    /// Somebody works on it.
+    Started {
+        /// The worker's name.
+        worker: String,
+    },
+    /// It succeeded; the result's JSON.
+    Success(String),
+    /// It failed.
+    Failure(Exception),
+    /// It failed and is tried again.
+    Retry(Exception),
+    /// It was not begun, since somebody took it back or it came too late.
+    Revoked(&'static str),
+}
+
+/// An exception, by the name of a Python type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Exception {
+    #[serde(rename = "exc_type")]
+    pub kind: &'static str,
+    #[serde(rename = "exc_message")]
+    pub message: [String; 1],
+    #[serde(rename = "exc_module")]
+    pub module: &'static str,
+}
+
+impl Exception {
+    fn builtin(kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: [message.into()],
+            module: "builtins",
+        }
+    }
+
+    /// The arguments are wrong.
+    pub fn value(message: impl Into<String>) -> Self {
+        Self::builtin("ValueError", message)
+    }
+
+    /// What is named does not exist.
+    pub fn lookup(message: impl Into<String>) -> Self {
+        Self::builtin("LookupError", message)
+    }
+
+    /// The work failed.
+    pub fn runtime(message: impl Into<String>) -> Self {
+        Self::builtin("RuntimeError", message)
+    }
+
+    /// It is not supported.
+    pub fn not_implemented(message: impl Into<String>) -> Self {
+        Self::builtin("NotImplementedError", message)
+    }
+
+    /// No worker here has such a task.
+    pub fn not_registered(task: &str) -> Self {
+        Self {
+            kind: "NotRegistered",
+            message: [task.to_owned()],
+            module: "celery.exceptions",
+        }
+    }
+
+    fn revoked(why: &str) -> Self {
+        Self {
+            kind: "TaskRevokedError",
+            message: [why.to_owned()],
+            module: "celery.exceptions",
+        }
+    }
+
+    fn traceback(&self) -> String {
+        let [message] = &self.message;
+        format!(
+            "Traceback (most recent call last):\n  mlp worker\n{}: {message}\n",
+            self.kind
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    mlp: bool,
+    status: &'static str,
+    result: &'a RawValue,
+    traceback: Option<String>,
+    children: [(); 0],
+    date_done: Option<String>,
+    task_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<&'a str>,
+}
+
+/// What a record names beside the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct About {
+    pub id: String,
+    pub group: Option<String>,
+    pub parent_id: Option<String>,
+}
+
+impl About {
+    /// A task of the store's own.
+    pub fn of(id: TaskId) -> Self {
+        Self {
+            id: id.to_string(),
+            group: None,
+            parent_id: None,
+        }
+    }
+}
+
+impl From<&TaskMessage> for About {
+    fn from(message: &TaskMessage) -> Self {
+        Self {
+            id: message.id.clone(),
+            group: message.group.clone(),
+            parent_id: message.parent_id.clone(),
+        }
+    }
+}
+
+impl State {
+    /// The record's JSON.
+    pub fn record(&self, about: &About, now: Timestamp) -> String {
+        let (status, result, traceback) = match self {
+            Self::Started { worker } => ("STARTED", json(&Worker { hostname: worker }), None),
+            Self::Success(result) => ("SUCCESS", result.clone(), None),
+            Self::Failure(error) => ("FAILURE", json(error), Some(error.traceback())),
+            Self::Retry(error) => ("RETRY", json(error), Some(error.traceback())),
+            Self::Revoked(why) => {
+                let error = Exception::revoked(why);
+                let traceback = error.traceback();
+                ("REVOKED", json(&error), Some(traceback))
+            }
+        };
+        let is_done = matches!(self, Self::Success(_) | Self::Failure(_) | Self::Revoked(_));
+        let result =
+            RawValue::from_string(result).or_else(|_| RawValue::from_string("null".to_owned()));
+        let Ok(result) = result else {
+            return String::new();
+        };
+        let record = Record {
+            mlp: true,
+            status,
+            result: &result,
+            traceback,
+            children: [],
+            date_done: is_done.then(|| write_time(now)),
+            task_id: &about.id,
+            group_id: about.group.as_deref(),
+            parent_id: about.parent_id.as_deref(),
+        };
+        serde_json::to_string(&record).unwrap_or_default()
+    }
+}
+
+#[derive(Serialize)]
+struct Worker<'a> {
+    hostname: &'a str,
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    // Texts cannot fail to be written.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A record that another program wrote.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Found {
+    pub status: String,
+    #[serde(default)]
+    result: Json,
+}
+
+/// What a record of another program's says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Said {
+    /// Items and scores.
+    Scores(Vec<(i64, f32)>),
+    /// It failed, with this message.
+    Failed(String),
+    /// It failed, and the other program tries again.
+    Retries(String),
+    /// It was taken back.
+    Revoked,
+    /// The other program has no such task: nobody worked on it.
+    NotRegistered,
+    /// It is not done.
+    Working,
+}
+
+impl Found {
+    /// Reads a record; `None` where it is none.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    pub fn said(&self) -> Said {
+        match self.status.as_str() {
+            "SUCCESS" => match scores(&self.result) {
+                Ok(scores) => Said::Scores(scores),
+                Err(why) => Said::Failed(why),
+            },
+            "FAILURE" if self.kind() == Some("NotRegistered") => Said::NotRegistered,
+            "FAILURE" => Said::Failed(self.message()),
+            "RETRY" => Said::Retries(self.message()),
+            "REVOKED" => Said::Revoked,
+            _ => Said::Working,
+        }
+    }
+
+    fn kind(&self) -> Option<&str> {
+        self.result.get("exc_type")?.as_str()
+    }
+
+    fn message(&self) -> String {
+        let kind = self.kind().unwrap_or("Exception");
+        let message = match self.result.get("exc_message") {
+            Some(Json::Array(parts)) => parts.iter().map(plain).collect::<Vec<_>>().join(", "),
+            Some(other) => plain(other),
+            None => String::new(),
+        };
+        // It is kept with the task, and may hold anything.
+        let message: String = format!("{kind}: {message}").chars().take(1000).collect();
+        message.trim_end_matches([':', ' ']).to_owned()
+    }
+}
+
+fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads `[[item_id, score], …]`.
+fn scores(result: &Json) -> Result<Vec<(i64, f32)>, String> {
+    let wrong = |what: &str| format!("the result is no list of [item_id, score]: {what}");
+    let pairs = result.as_array().ok_or_else(|| wrong("it is no list"))?;
+    let pair = |(position, pair): (usize, &Json)| {
+        let id = pair.get(0).and_then(Json::as_i64);
+        let score = pair.get(1).and_then(Json::as_f64).map(|score| score as f32);
+        match (pair.as_array().map(Vec::len), id, score) {
+            (Some(2), Some(id), Some(score)) if score.is_finite() => Ok((id, score)),
+            _ => Err(wrong(&format!("at {position} it has {pair}"))),
+        }
+    };
+    pairs.iter().enumerate().map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about() -> About {
+        About {
+            id: "abc".to_owned(),
+            group: None,
+            parent_id: None,
+        }
+    }
+
+    fn record(state: &State) -> Json {
+        let text = state.record(&about(), "2026-01-15T08:00:00Z".parse().unwrap());
+        assert!(text.as_bytes().starts_with(OURS));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn records_are_as_celery_writes_them() {
+        let success = record(&State::Success("[[3,0.5]]".to_owned()));
+        let expected = serde_json::json!({
+            "mlp": true, "status": "SUCCESS", "result": [[3, 0.5]], "traceback": null,
+            "children": [], "date_done": "2026-01-15T08:00:00.000000+00:00", "task_id": "abc",
+        });
+        assert_eq!(success, expected);
+        let failure = record(&State::Failure(Exception::value("patience: too low")));
+        assert_eq!(failure["result"]["exc_type"], "ValueError");
+        assert_eq!(
+            failure["result"]["exc_message"],
+            serde_json::json!(["patience: too low"])
+        );
+        assert_eq!(failure["result"]["exc_module"], "builtins");
+        assert!(
+            failure["traceback"]
+                .as_str()
+                .unwrap()
+                .contains("ValueError: patience: too low")
+        );
+        let retry = record(&State::Retry(Exception::runtime("away")));
+        assert_eq!(
+            (&retry["status"], &retry["date_done"]),
+            (&"RETRY".into(), &Json::Null)
+        );
+        assert_eq!(
+            record(&State::Revoked("expired"))["result"]["exc_type"],
+            "TaskRevokedError"
+        );
+    }
+
+    #[test]
+    fn others_records_are_understood() {
+        let said = |text: &str| Found::read(text.as_bytes()).unwrap().said();
+        let scores =
+            said(r#"{"status": "SUCCESS", "result": [[7, 0.25], [8, -1]], "task_id": "x"}"#);
+        assert_eq!(scores, Said::Scores(vec![(7, 0.25), (8, -1.0)]));
+        for wrong in [
+            "null",
+            "3",
+            "[[1]]",
+            "[[1.5, 2]]",
+            "[[1, null]]",
+            "[[1, 2, 3]]",
+            "[[1, 1e300]]",
+        ] {
+            let said = said(&format!(r#"{{"status": "SUCCESS", "result": {wrong}}}"#));
+            assert!(
+                matches!(&said, Said::Failed(why) if why.contains("[item_id, score]")),
+                "{said:?}"
+            );
+        }
+        let failure = r#"{"status": "FAILURE", "result": {"exc_type": "KeyError", "exc_message": ["a", 3], "exc_module": "builtins"}}"#;
+        assert_eq!(said(failure), Said::Failed("KeyError: a, 3".to_owned()));
+        let unknown = r#"{"status": "FAILURE", "result": {"exc_type": "NotRegistered", "exc_message": ["mlp.inference"]}}"#;
+        assert_eq!(said(unknown), Said::NotRegistered);
+        assert_eq!(
+            said(r#"{"status": "STARTED", "result": {"pid": 1}}"#),
+            Said::Working
+        );
+        assert_eq!(
+            said(r#"{"status": "REVOKED", "result": null}"#),
+            Said::Revoked
+        );
+        assert!(Found::read(b"not json").is_none());
+    }
+}
