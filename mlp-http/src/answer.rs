@@ -4,13 +4,14 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 
+use crate::metrics::Format;
+
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     Json,
     Html,
-    /// OpenMetrics text.
-    Metrics,
+    Metrics(Format),
     /// No body at all.
     Nothing,
 }
@@ -20,9 +21,7 @@ impl Content {
         match self {
             Self::Json => Some(HeaderValue::from_static("application/json")),
             Self::Html => Some(HeaderValue::from_static("text/html; charset=utf-8")),
-            Self::Metrics => Some(HeaderValue::from_static(
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            )),
+            Self::Metrics(format) => Some(HeaderValue::from_static(format.media_type())),
             Self::Nothing => None,
         }
     }

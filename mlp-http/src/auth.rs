@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
+use mlp_core::Schema;
 
 use crate::failure::Failure;
-use crate::routes::Scope;
+use crate::routes::{Scope, routes};
 use crate::secret::Secret;
 
 /// The paths that are public beyond those that always are, where nothing else is said.
@@ -20,6 +21,31 @@ pub const DEFAULT_PUBLIC_ROUTES: [&str; 1] = ["/metrics"];
 pub struct ExposureError {
     /// Where it would listen.
     pub address: SocketAddr,
+}
+
+/// Whether a server may listen there: others must not reach it without a token.
+///
+/// # Errors
+///
+/// Where they could.
+pub fn check_exposure(has_token: bool, address: SocketAddr) -> Result<(), ExposureError> {
+    if has_token || address.ip().to_canonical().is_loopback() {
+        Ok(())
+    } else {
+        Err(ExposureError { address })
+    }
+}
+
+/// The routes, as `GET /models`, that these path prefixes open to everybody though a token
+/// protects them otherwise; `/metrics`, which is open unless something else is said, left out.
+pub fn opened_routes(schema: &Schema, prefixes: &[String]) -> Vec<String> {
+    let guard = Guard::new(None, prefixes);
+    routes(schema)
+        .iter()
+        .filter(|route| route.scope != Scope::Public && guard.is_opened(&route.path))
+        .filter(|route| !DEFAULT_PUBLIC_ROUTES.contains(&route.path.as_str()))
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect()
 }
 
 /// The checks of a server.
@@ -42,11 +68,7 @@ impl Guard {
     }
 
     pub fn check_exposure(&self, address: SocketAddr) -> Result<(), ExposureError> {
-        if self.token.is_some() || address.ip().to_canonical().is_loopback() {
-            Ok(())
-        } else {
-            Err(ExposureError { address })
-        }
+        check_exposure(self.token.is_some(), address)
     }
 
     /// Whether a route asks for the token.

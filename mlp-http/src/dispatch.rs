@@ -15,6 +15,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use prometheus_client::metrics::counter::Counter;
 
 use crate::answer::{Answer, Content};
 use crate::app::Shared;
@@ -38,21 +39,40 @@ where
     let id = shared.ids.of(&head.headers);
     let (target, label) = shared.router.find(&head.method, head.uri.path());
     let work = whole(shared, &head, &target, body);
+    let mut unanswered = Unanswered(Some(&shared.metrics.abandoned));
+    let failed = |failure: Failure| {
+        if let Some(reason) = failure.reason() {
+            shared.metrics.failed(reason);
+        }
+        failure.answer()
+    };
     let answer = match within(shared.options.request_deadline, caught(work)).await {
-        Some(Some(answer)) => answer.unwrap_or_else(Failure::answer),
+        Some(Some(answer)) => answer.unwrap_or_else(failed),
         Some(None) => {
-            shared.metrics.panics.inc();
+            shared.metrics.failed("panic");
             tracing::error!(method = %head.method, path = head.uri.path(), "a handler panicked");
             Failure::Internal.answer()
         }
-        None => Failure::Deadline.answer(),
+        None => failed(Failure::Deadline),
     };
+    unanswered.0 = None;
     let took = started.elapsed();
     shared
         .metrics
         .record(label, &head.method, answer.status, took);
     log(&head, &answer, &id, took);
     respond(&head.method, answer, id)
+}
+
+/// Counts a request that is dropped, as its connection is, before there is an answer.
+struct Unanswered<'a>(Option<&'a Counter>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(abandoned) = self.0 {
+            abandoned.inc();
+        }
+    }
 }
 
 /// Answers, and reads what the answer did not need of the body.

@@ -134,9 +134,9 @@ fn answer(route: &Route) -> String {
         let name = value["$ref"].as_str()?.rsplit('/').next()?.to_owned();
         Some(format!("<a href=\"#{name}\">{name}</a>"))
     };
-    let media_type = route.answer.media_type().unwrap_or("no body");
+    let media_type = route.answer.media_types().first().unwrap_or(&"no body");
     name(&reference)
         .or_else(|| name(&reference["items"]).map(|n| format!("a list of {n}")))
         .or_else(|| name(&reference["anyOf"][0]).map(|n| format!("{n} or null")))
-        .unwrap_or_else(|| media_type.to_owned())
+        .unwrap_or_else(|| (*media_type).to_owned())
 }

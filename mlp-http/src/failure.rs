@@ -36,7 +36,7 @@ pub(crate) enum Failure {
     /// The task was given up.
     TaskFailed,
     /// Too much waits already, or the store is out of reach for the moment.
-    Busy(&'static str),
+    Busy(Busy),
     /// The store says that it cannot be.
     Refused(String),
     /// It took too long.
@@ -45,7 +45,45 @@ pub(crate) enum Failure {
     Internal,
 }
 
+/// What there is no room for, or no store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// The store is out of reach for the moment.
+    Store,
+    /// Requests wait for the store's threads, as many as may.
+    Requests,
+    /// Tasks wait for workers, as many as may.
+    Tasks,
+    /// The server stops.
+    Stopping,
+}
+
+impl Busy {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Store => "the store is not available",
+            Self::Requests => "too many requests wait already",
+            Self::Tasks => "too many tasks wait already",
+            Self::Stopping => "the server stops",
+        }
+    }
+}
+
 impl Failure {
+    /// The reason as metrics name it; `None` where the request itself is at fault.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::TaskFailed => Some("task_failed"),
+            Self::Busy(Busy::Store) => Some("store"),
+            Self::Busy(Busy::Requests) => Some("requests_full"),
+            Self::Busy(Busy::Tasks) => Some("tasks_full"),
+            Self::Busy(Busy::Stopping) => Some("stopping"),
+            Self::Deadline => Some("deadline"),
+            Self::Internal => Some("internal"),
+            _ => None,
+        }
+    }
+
     /// One wrong field.
     pub fn fault(fault: Fault) -> Self {
         Self::Faults(vec![fault])
@@ -75,7 +113,9 @@ impl Failure {
                 json!({ "detail": faults }).to_string(),
             ),
             Self::TaskFailed => answer("Task failed"),
-            Self::Busy(why) => answer(why).with_header(RETRY_AFTER, HeaderValue::from_static("1")),
+            Self::Busy(why) => {
+                answer(why.text()).with_header(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
             Self::Refused(why) => answer(&why),
             Self::Deadline => answer("the request took too long"),
             Self::Internal => answer("Internal Server Error"),
@@ -109,7 +149,7 @@ fn closing(mut answer: Answer) -> Answer {
 impl From<&StoreError> for Failure {
     fn from(error: &StoreError) -> Self {
         match error {
-            error if error.is_transient() => Self::Busy("the store is not available"),
+            error if error.is_transient() => Self::Busy(Busy::Store),
             StoreError::Invalid(why) => Self::Refused(why.clone()),
             _ => Self::Internal,
         }

@@ -25,7 +25,7 @@ mod waiters;
 mod wire;
 
 pub use app::{App, AppBuilder, BuildError};
-pub use auth::{DEFAULT_PUBLIC_ROUTES, ExposureError};
+pub use auth::{DEFAULT_PUBLIC_ROUTES, ExposureError, check_exposure, opened_routes};
 pub use options::Options;
 pub use secret::{Secret, SecretError};
 pub use server::{DrainReport, ServeError, serve};

@@ -147,8 +147,8 @@ fn parameters(schema: &Schema, route: &Route) -> Vec<Json> {
 
 fn responses(route: &Route, guard: &Guard) -> Json {
     let mut success = json!({ "description": "done" });
-    if let Some(media_type) = route.answer.media_type() {
-        success["content"] = json!({ media_type: { "schema": route.answer.reference() } });
+    for media_type in route.answer.media_types() {
+        success["content"][*media_type] = json!({ "schema": route.answer.reference() });
     }
     let mut responses = json!({ route.success().to_string(): success });
     let token = guard.protects(route.scope, &route.path).then_some(401);

@@ -186,7 +186,10 @@ async fn sweep(app: App) {
         };
         match tokio::task::spawn_blocking(swept).await {
             Ok(Ok(0)) => {}
-            Ok(Ok(tasks)) => tracing::warn!(tasks, "tasks that nobody took have failed"),
+            Ok(Ok(tasks)) => {
+                app.shared.metrics.swept.inc_by(tasks);
+                tracing::warn!(tasks, "tasks that nobody took have failed");
+            }
             Ok(Err(error)) => tracing::warn!(%error, "the queue cannot be swept"),
             Err(error) => tracing::error!(%error, "the sweep panicked"),
         }

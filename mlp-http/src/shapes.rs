@@ -33,13 +33,13 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// The media type.
-    pub fn media_type(self) -> Option<&'static str> {
+    /// The media types, the first where the client wants no other; none without a body.
+    pub fn media_types(self) -> &'static [&'static str] {
         match self {
-            Self::Nothing => None,
-            Self::Metrics => Some("application/openmetrics-text"),
-            Self::Page => Some("text/html"),
-            _ => Some("application/json"),
+            Self::Nothing => &[],
+            Self::Metrics => &["text/plain", "application/openmetrics-text"],
+            Self::Page => &["text/html"],
+            _ => &["application/json"],
         }
     }
 

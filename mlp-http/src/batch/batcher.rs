@@ -11,10 +11,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::complaints::Complaints;
-use crate::failure::Failure;
+use crate::failure::{Busy, Failure};
 use crate::options::Options;
-
-const FULL: &str = "too many requests wait already";
 
 struct Job<Q, A> {
     question: Q,
@@ -77,14 +75,14 @@ impl<Q: Send + 'static, A: Send + 'static> Batcher<Q, A> {
             queued: Instant::now(),
         };
         let Some(jobs) = &self.jobs else {
-            return Err(Failure::Busy("the server stops"));
+            return Err(Failure::Busy(Busy::Stopping));
         };
         // Counted first: the thread may take it before this line's next.
         self.depth.inc();
         if let Err(error) = jobs.try_send(job) {
             self.depth.dec();
             return Err(match error {
-                TrySendError::Full(_) => Failure::Busy(FULL),
+                TrySendError::Full(_) => Failure::Busy(Busy::Requests),
                 TrySendError::Closed(_) => Failure::Internal,
             });
         }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::complaints::Complaints;
-use crate::failure::Failure;
+use crate::failure::{Busy, Failure};
 use crate::options::Options;
 
 type Call = Box<dyn FnOnce(&dyn Store) + Send>;
@@ -76,13 +76,13 @@ impl Calls {
             let _ = answer.send(result);
         });
         let Some(jobs) = &self.jobs else {
-            return Err(Failure::Busy("the server stops"));
+            return Err(Failure::Busy(Busy::Stopping));
         };
         self.depth.inc();
         if let Err(error) = jobs.try_send(call) {
             self.depth.dec();
             return Err(match error {
-                TrySendError::Full(_) => Failure::Busy("too many requests wait already"),
+                TrySendError::Full(_) => Failure::Busy(Busy::Requests),
                 TrySendError::Closed(_) => Failure::Internal,
             });
         }

@@ -14,11 +14,9 @@ use super::results::{Explain, render, shown};
 use super::{Call, session};
 use crate::answer::Answer;
 use crate::body;
-use crate::failure::Failure;
+use crate::failure::{Busy, Failure};
 use crate::query::json_int;
 use crate::wire;
-
-const TOO_MANY: &str = "too many tasks wait already";
 
 /// `POST /inference/start`.
 pub(super) async fn start(call: &Call<'_>) -> Result<Answer, Failure> {
@@ -29,7 +27,7 @@ pub(super) async fn start(call: &Call<'_>) -> Result<Answer, Failure> {
             let kind = TaskKind::Inference.name();
             Ok(Answer::json(wire::task(task_id, status.name(), kind)))
         }
-        SessionReply::Full { .. } => Err(Failure::Busy(TOO_MANY)),
+        SessionReply::Full { .. } => Err(Failure::Busy(Busy::Tasks)),
         SessionReply::KeyReused => Err(session::reused()),
         other => Err(unexpected(&other)),
     }

@@ -8,7 +8,7 @@ use mlp_store::{ItemVersion, Serving, SessionOp, SessionReply, Shown};
 use super::Call;
 use super::inference::unexpected;
 use crate::answer::Answer;
-use crate::failure::Failure;
+use crate::failure::{Busy, Failure};
 use crate::wire;
 
 const NOT_FOUND: Failure = Failure::NotFound("no such inference");
@@ -52,7 +52,7 @@ pub(super) fn shown(reply: SessionReply) -> Result<Shown, Failure> {
         SessionReply::NotFound => Err(NOT_FOUND),
         SessionReply::NotFinished(_) => Err(Failure::Conflict("the inference is not finished")),
         SessionReply::Failed => Err(Failure::TaskFailed),
-        SessionReply::Full { .. } => Err(Failure::Busy("too many tasks wait already")),
+        SessionReply::Full { .. } => Err(Failure::Busy(Busy::Tasks)),
         other => Err(unexpected(&other)),
     }
 }

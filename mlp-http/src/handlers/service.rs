@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Call;
 use crate::answer::{Answer, Content};
 use crate::failure::Failure;
+use crate::metrics::Format;
 
 /// How long the store may take before it counts as out of reach.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,18 +60,17 @@ pub(super) async fn readyz(call: &Call<'_>) -> Result<Answer, Failure> {
 
 /// `GET /metrics`. What the store does not tell in time stays as it was.
 pub(super) async fn metrics(call: &Call<'_>) -> Result<Answer, Failure> {
+    let metrics = &call.shared.metrics;
     let depths = call.shared.desk.call(|store| {
         let depths = TaskKind::ALL.map(|kind| store.depth(kind).map(|depth| (kind, depth)));
         depths.into_iter().collect::<mlp_store::Result<Vec<_>>>()
     });
-    let metrics = &call.shared.metrics;
-    if let Ok(Ok(depths)) = tokio::time::timeout(PATIENCE, depths).await {
-        for (kind, depth) in depths {
-            metrics.queue(kind, &depth);
-        }
-    }
+    let ask = async { tokio::time::timeout(PATIENCE, depths).await.ok()?.ok() };
+    metrics.ask_store(ask).await;
     let serving = call.shared.live.current();
     metrics.serving(serving.catalog().items().len(), serving.models().len());
-    let text = metrics.encode();
-    Ok(Answer::new(StatusCode::OK, Content::Metrics, text))
+    let format = Format::wanted(call.headers);
+    let text = metrics.encode(format);
+    let answer = Answer::new(StatusCode::OK, Content::Metrics(format), text);
+    Ok(answer.with_header(VARY, HeaderValue::from_static("accept")))
 }

@@ -227,6 +227,13 @@ fn a_request_has_a_deadline() {
         .client()
         .json("POST", "/inference/start", &body)
         .expect(200);
+    let text = server.client().get("/metrics").text().to_owned();
+    for line in [
+        "mlp_failures_total{reason=\"deadline\"} 1\n",
+        "api_exception_total{method=\"POST\",path=\"/inference/start\",status_code=\"504\",app_name=\"mlp\"} 1\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
 }
 
 #[test]

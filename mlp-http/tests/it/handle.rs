@@ -66,7 +66,12 @@ fn a_panic_is_answered_and_counted() {
             .await
             .unwrap();
         let text = String::from_utf8(body.to_bytes().to_vec()).unwrap();
-        assert!(text.contains("mlp_panics_total 1\n"), "{text}");
+        assert!(
+            text.contains("mlp_failures_total{reason=\"panic\"} 1\n"),
+            "{text}"
+        );
+        let exception = "api_exception_total{method=\"POST\",path=\"/inference/start\",status_code=\"500\",app_name=\"mlp\"} 1\n";
+        assert!(text.contains(exception), "{text}");
     });
 }
 

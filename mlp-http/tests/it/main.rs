@@ -11,6 +11,7 @@ mod idempotency;
 mod limits;
 mod malformed;
 mod methods;
+mod metrics;
 mod models;
 mod sessions;
 mod support;

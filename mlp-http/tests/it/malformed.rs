@@ -20,7 +20,10 @@ fn well(server: &Server) {
         .json("POST", "/inference/start", &server.domain.request(1))
         .expect(200);
     let text = client.get("/metrics").text().to_owned();
-    assert!(text.contains("mlp_panics_total 0\n"), "{text}");
+    assert!(
+        text.contains("mlp_failures_total{reason=\"panic\"} 0\n"),
+        "{text}"
+    );
     assert!(!text.contains("status_code=\"500\""), "{text}");
 }
 

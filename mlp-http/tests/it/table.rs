@@ -121,63 +121,6 @@ fn the_description_is_whole() {
 }
 
 #[test]
-fn metrics_have_the_names_that_dashboards_use() {
-    let server = Setup::new(Domain::travel()).start();
-    let mut client = server.client();
-    let task = server.inference(1);
-    client
-        .get(&format!("/inference/results/{task}"))
-        .expect(200);
-    client.get("/nothing-here?with=a-query").expect(404);
-    client
-        .request("BREW", "/inference/start", &[], None)
-        .expect(405);
-    let reply = client.get("/metrics");
-    let text = reply.text();
-    assert!(
-        reply
-            .header("content-type")
-            .unwrap()
-            .starts_with("application/openmetrics-text")
-    );
-    for line in [
-        "api_request_total{method=\"POST\",path=\"/inference/start\",status_code=\"200\",app_name=\"mlp\"} 1",
-        "api_exception_total{method=\"POST\",path=\"/inference/start\",status_code=\"200\",app_name=\"mlp\"} 0",
-        "api_processing_time_count{method=\"GET\",path=\"/inference/results\",status_code=\"200\",app_name=\"mlp\"} 1",
-        "api_request_total{method=\"GET\",path=\"unknown\",status_code=\"404\",app_name=\"mlp\"} 1",
-        "api_request_total{method=\"OTHER\",path=\"/inference/start\",status_code=\"405\",app_name=\"mlp\"} 1",
-        "api_active_inferences 0",
-        "mlp_stage_seconds_count{stage=\"commit\"}",
-        "mlp_stage_seconds_count{stage=\"queue_wait\"}",
-        "mlp_batch_size_count{kind=\"write\"}",
-        "mlp_queue_waiting{kind=\"inference\"} 0",
-        "mlp_catalog_items 30",
-        "mlp_build_info{version=\"",
-        "# EOF",
-    ] {
-        assert!(text.contains(line), "{line} is not in {text}");
-    }
-    assert!(!text.contains(&task) && !text.contains("a-query"));
-}
-
-#[test]
-fn active_inferences_are_those_of_the_store() {
-    let setup = Setup {
-        worker: false,
-        ..Setup::new(Domain::travel())
-    };
-    let server = setup.start();
-    let mut client = server.client();
-    for seed in 0..3 {
-        client
-            .json("POST", "/inference/start", &server.domain.request(seed))
-            .expect(200);
-    }
-    let text = client.get("/metrics").text().to_owned();
-    assert!(text.contains("api_active_inferences 3\n"), "{text}");
-}
-
-#[test]
 fn health_and_readiness() {
     let server = Setup::new(Domain::travel()).start();
     let mut client = server.client();

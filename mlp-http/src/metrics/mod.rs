@@ -1,7 +1,11 @@
 //! What Prometheus sees.
 
+mod table;
+mod text;
+
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
 use mlp_store::{QueueDepth, TaskKind};
@@ -11,7 +15,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry, Unit};
+use tokio::sync::Mutex;
+
+use table::{METHODS, Row, STATUSES};
+pub(crate) use text::Format;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -23,6 +31,11 @@ struct RequestLabels {
 
 type OneLabel = [(&'static str, &'static str); 1];
 
+type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// How old what the store said may be: so often it is asked at most, however many scrape.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The handles of one combination of labels.
 #[derive(Debug)]
 struct Series {
@@ -30,33 +43,6 @@ struct Series {
     exceptions: Counter,
     time: Histogram,
 }
-
-const METHODS: [&str; 8] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "OTHER",
-];
-
-/// Every status that the server answers with; the last one stands for any other.
-const STATUSES: [(u16, &str); 19] = [
-    (200, "200"),
-    (204, "204"),
-    (400, "400"),
-    (401, "401"),
-    (403, "403"),
-    (404, "404"),
-    (405, "405"),
-    (408, "408"),
-    (409, "409"),
-    (413, "413"),
-    (415, "415"),
-    (422, "422"),
-    (429, "429"),
-    (431, "431"),
-    (500, "500"),
-    (501, "501"),
-    (503, "503"),
-    (504, "504"),
-    (0, "other"),
-];
 
 /// The stages of a request's way, as [`Metrics::stage`] names them.
 #[derive(Debug, Clone)]
@@ -82,7 +68,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     exceptions: Family<RequestLabels, Counter>,
-    times: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    times: Histograms<RequestLabels>,
     app_name: Arc<str>,
     paths: Vec<Arc<str>>,
     /// Shape `(paths, METHODS, STATUSES)`: looked up without making a label.
@@ -95,7 +81,9 @@ pub(crate) struct Metrics {
     pub read_queue: Gauge,
     pub connections: Gauge,
     pub waiters: Gauge,
-    pub panics: Counter,
+    pub abandoned: Counter,
+    pub swept: Counter,
+    failures: Family<OneLabel, Counter>,
     pub shown: Counter,
     pub picks: Counter,
     pub nones: Counter,
@@ -103,13 +91,18 @@ pub(crate) struct Metrics {
     waiting: Family<OneLabel, Gauge>,
     started: Family<OneLabel, Gauge>,
     oldest: Family<OneLabel, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    store_up: Gauge,
     catalog_items: Gauge,
     serving_models: Gauge,
+    /// When the store was asked of its queue.
+    asked: Mutex<Option<Instant>>,
 }
 
+/// Those of Python's client, which dashboards may name, and finer ones below.
 fn request_time() -> Histogram {
     Histogram::new([
-        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5,
+        5.0, 7.5, 10.0, 30.0,
     ])
 }
 
@@ -126,11 +119,23 @@ fn sizes() -> Histogram {
     ])
 }
 
+/// Registers a row's metric.
+fn register<M: Metric + Clone>(registry: &mut Registry, row: &Row, metric: M) -> M {
+    let (name, help) = (row.name, row.help);
+    match row.unit {
+        "seconds" => registry.register_with_unit(name, help, Unit::Seconds, metric.clone()),
+        _ => registry.register(name, help, metric.clone()),
+    }
+    metric
+}
+
+fn one<M: Metric + Clone + Default>(registry: &mut Registry, row: &Row) -> M {
+    register(registry, row, M::default())
+}
+
 fn stages(registry: &mut Registry) -> Stages {
-    let family: Family<OneLabel, Histogram, fn() -> Histogram> =
-        Family::new_with_constructor(stage_time);
-    let help = "Time in one stage of a request, in seconds";
-    registry.register("mlp_stage_seconds", help, family.clone());
+    let family: Histograms<OneLabel> = Family::new_with_constructor(stage_time);
+    let family = register(registry, &table::STAGE, family);
     let stage = |name| family.get_or_create_owned(&[("stage", name)]);
     Stages {
         queue_wait: stage("queue_wait"),
@@ -143,44 +148,29 @@ fn stages(registry: &mut Registry) -> Stages {
     }
 }
 
+/// All reasons from the start: of a counter that appears with its first event, a rate misses that.
+fn failures(registry: &mut Registry) -> Family<OneLabel, Counter> {
+    let family: Family<OneLabel, Counter> = one(registry, &table::FAILURES);
+    for reason in table::REASONS {
+        drop(family.get_or_create(&[("reason", reason)]));
+    }
+    family
+}
+
 impl Metrics {
     pub fn new(app_name: &str, paths: &[String]) -> Self {
         let mut all = Registry::default();
         let registry = &mut all;
-        let (requests, exceptions) = (Family::default(), Family::default());
+        let requests = one(registry, &table::REQUESTS);
+        let exceptions = one(registry, &table::EXCEPTIONS);
         let times = Family::new_with_constructor(request_time as fn() -> Histogram);
-        registry.register("api_request", "Requests answered", requests.clone());
-        let help = "Requests that ended in a status of 500 or more";
-        registry.register("api_exception", help, exceptions.clone());
-        let help = "Time to answer a request, in seconds";
-        registry.register("api_processing_time", help, times.clone());
-        let stages = stages(registry);
-        let batches: Family<OneLabel, Histogram, fn() -> Histogram> =
-            Family::new_with_constructor(sizes);
-        registry.register("mlp_batch_size", "Operations in one batch", batches.clone());
-        let queues: Family<OneLabel, Gauge> = Family::default();
-        let help = "Operations that wait for a store thread";
-        registry.register("mlp_store_queue", help, queues.clone());
-        let answers: Family<OneLabel, Counter> = Family::default();
-        let help = "Selections kept, by what was answered";
-        registry.register("mlp_selections", help, answers.clone());
-        let gauge = |registry: &mut Registry, name: &str, help: &str| {
-            let gauge: Gauge = Gauge::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
-        let counter = |registry: &mut Registry, name: &str, help: &str| {
-            let counter: Counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
-        let (waiting, started, oldest) = (Family::default(), Family::default(), Family::default());
-        registry.register("mlp_queue_waiting", "Tasks that wait", waiting.clone());
-        registry.register("mlp_queue_started", "Tasks under a lease", started.clone());
-        let help = "Age of the oldest task that is not final, in seconds";
-        registry.register("mlp_queue_oldest_seconds", help, oldest.clone());
+        let times = register(registry, &table::TIMES, times);
+        let batches: Histograms<OneLabel> = Family::new_with_constructor(sizes);
+        let batches = register(registry, &table::BATCH, batches);
+        let queues: Family<OneLabel, Gauge> = one(registry, &table::QUEUE);
+        let answers: Family<OneLabel, Counter> = one(registry, &table::SELECTIONS);
         let version = [("version", env!("CARGO_PKG_VERSION"))];
-        registry.register("mlp_build", "What runs", Info::new(version));
+        registry.register(table::BUILD.name, table::BUILD.help, Info::new(version));
         let cells = paths.len() * METHODS.len() * STATUSES.len();
         Self {
             requests,
@@ -189,7 +179,7 @@ impl Metrics {
             app_name: app_name.into(),
             paths: paths.iter().map(|p| p.as_str().into()).collect(),
             series: (0..cells).map(|_| OnceLock::new()).collect(),
-            stages,
+            stages: stages(registry),
             write_batch: batches.get_or_create_owned(&[("kind", "write")]),
             lookup_batch: batches.get_or_create_owned(&[("kind", "lookup")]),
             write_queue: queues.get_or_create_owned(&[("kind", "write")]),
@@ -197,24 +187,20 @@ impl Metrics {
             read_queue: queues.get_or_create_owned(&[("kind", "read")]),
             picks: answers.get_or_create_owned(&[("answer", "pick")]),
             nones: answers.get_or_create_owned(&[("answer", "none")]),
-            connections: gauge(registry, "mlp_connections", "Open connections"),
-            waiters: gauge(
-                registry,
-                "mlp_waiters",
-                "Requests that wait for a task's end",
-            ),
-            panics: counter(registry, "mlp_panics", "Handlers that panicked"),
-            shown: counter(registry, "mlp_shown", "Answers with results"),
-            active: gauge(
-                registry,
-                "api_active_inferences",
-                "Inferences not yet final",
-            ),
-            catalog_items: gauge(registry, "mlp_catalog_items", "Items that are ranked"),
-            serving_models: gauge(registry, "mlp_serving_models", "Models with traffic"),
-            waiting,
-            started,
-            oldest,
+            connections: one(registry, &table::CONNECTIONS),
+            waiters: one(registry, &table::WAITERS),
+            shown: one(registry, &table::SHOWN),
+            abandoned: one(registry, &table::ABANDONED),
+            swept: one(registry, &table::SWEPT),
+            failures: failures(registry),
+            active: one(registry, &table::ACTIVE),
+            waiting: one(registry, &table::WAITING),
+            started: one(registry, &table::STARTED),
+            oldest: one(registry, &table::OLDEST),
+            store_up: one(registry, &table::STORE_UP),
+            catalog_items: one(registry, &table::ITEMS),
+            serving_models: one(registry, &table::MODELS),
+            asked: Mutex::default(),
             registry: all,
         }
     }
@@ -223,14 +209,15 @@ impl Metrics {
     pub fn record(&self, path: usize, method: &Method, status: StatusCode, took: Duration) {
         let method = METHODS.iter().position(|m| *m == method.as_str());
         let method = method.unwrap_or(METHODS.len() - 1);
-        let status = STATUSES.iter().position(|(s, _)| *s == status.as_u16());
+        let is_exception = status.as_u16() >= 500;
+        let status = STATUSES.iter().position(|s| *s == status.as_str());
         let status = status.unwrap_or(STATUSES.len() - 1);
         let cell = (path * METHODS.len() + method) * STATUSES.len() + status;
         let series = self.series[cell].get_or_init(|| {
             let labels = RequestLabels {
                 method: METHODS[method],
                 path: Arc::clone(&self.paths[path]),
-                status_code: STATUSES[status].1,
+                status_code: STATUSES[status],
                 app_name: Arc::clone(&self.app_name),
             };
             Series {
@@ -241,26 +228,41 @@ impl Metrics {
         });
         series.requests.inc();
         series.time.observe(took.as_secs_f64());
-        if STATUSES[status].0 >= 500 {
+        if is_exception {
             series.exceptions.inc();
         }
     }
 
-    /// Keeps what the store says of its queue.
-    pub fn queue(&self, kind: TaskKind, depth: &QueueDepth) {
+    /// Counts a failure by its reason, one of [`table::REASONS`].
+    pub fn failed(&self, reason: &'static str) {
+        self.failures.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// Keeps what the store says of its queue; where it was asked just now, or is being asked, it
+    /// is not asked again. `None`, it did not say: the numbers stay what they were.
+    pub async fn ask_store(&self, ask: impl Future<Output = Option<Vec<(TaskKind, QueueDepth)>>>) {
+        let mut asked = self.asked.lock().await;
+        if asked.is_some_and(|at| at.elapsed() < FRESH) {
+            return;
+        }
+        let depths = ask.await;
+        self.store_up.set(i64::from(depths.is_some()));
+        for (kind, depth) in depths.iter().flatten() {
+            self.queue(*kind, depth);
+        }
+        *asked = Some(Instant::now());
+    }
+
+    fn queue(&self, kind: TaskKind, depth: &QueueDepth) {
         let labels = [("kind", kind.name())];
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        self.waiting
-            .get_or_create(&labels)
-            .set(signed(depth.waiting));
-        self.started
-            .get_or_create(&labels)
-            .set(signed(depth.started));
-        self.oldest
-            .get_or_create(&labels)
-            .set(depth.oldest_us as f64 / 1e6);
+        let (waiting, started) = (signed(depth.waiting), signed(depth.started));
+        self.waiting.get_or_create(&labels).set(waiting);
+        self.started.get_or_create(&labels).set(started);
+        let oldest = depth.oldest_us as f64 / 1e6;
+        self.oldest.get_or_create(&labels).set(oldest);
         if kind == TaskKind::Inference {
-            self.active.set(signed(depth.waiting + depth.started));
+            self.active.set(waiting.saturating_add(started));
         }
     }
 
@@ -270,11 +272,14 @@ impl Metrics {
         self.serving_models.set(models as i64);
     }
 
-    /// All of it as OpenMetrics text.
-    pub fn encode(&self) -> String {
+    /// All of it.
+    pub fn encode(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
-        text
+        match format {
+            Format::Open => text,
+            Format::Plain => text::plain(&text),
+        }
     }
 }

@@ -1,0 +1,358 @@
+//! Every metric, as data: what is registered and what `docker/prometheus/METRICS.md` tells of it.
+
+// Labels and the way over processes are read where the document is compared.
+#![cfg_attr(not(test), allow(dead_code))]
+
+/// What a metric is to Prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+}
+
+/// How the numbers of several API processes become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Each process counts its own.
+    Sum,
+    /// Each process tells the same of the one store: a sum would count it as often as there are
+    /// processes.
+    Max,
+    /// What one process tells is about it alone.
+    Each,
+}
+
+/// The values that a label can have. There is none whose values a client chooses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Values {
+    /// One of these.
+    Of(&'static [&'static str]),
+    /// What the text says.
+    Told(&'static str),
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// The name without unit and suffix.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// `seconds`, or nothing.
+    pub unit: &'static str,
+    pub labels: &'static [(&'static str, Values)],
+    pub over: Over,
+    pub help: &'static str,
+}
+
+use Kind::{Counter, Gauge, Histogram, Info};
+use Over::{Each, Max, Sum};
+use Values::{Of, Told};
+
+/// Methods as labels name them; the last stands for any other.
+pub(crate) const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "OTHER",
+];
+
+/// Statuses as labels name them; the last stands for any other.
+pub(crate) const STATUSES: [&str; 19] = [
+    "200", "204", "400", "401", "403", "404", "405", "408", "409", "413", "415", "422", "429",
+    "431", "500", "501", "503", "504", "other",
+];
+
+/// Stages of a request's way.
+pub(crate) const STAGES: [&str; 7] = [
+    "queue_wait",
+    "commit",
+    "lookup",
+    "read",
+    "rank",
+    "render",
+    "wait",
+];
+
+/// Why a request failed through no fault of its own.
+pub(crate) const REASONS: [&str; 8] = [
+    "internal",
+    "panic",
+    "deadline",
+    "store",
+    "requests_full",
+    "tasks_full",
+    "stopping",
+    "task_failed",
+];
+
+const TASKS: &[(&str, Values)] = &[("kind", Of(&["inference", "training", "monitoring"]))];
+
+const REQUEST: &[(&str, Values)] = &[
+    ("method", Of(&METHODS)),
+    (
+        "path",
+        Told("a route's pattern, cut to two segments, or `unknown`"),
+    ),
+    ("status_code", Of(&STATUSES)),
+    ("app_name", Told("`mlp`, or what the program says")),
+];
+
+const fn row(
+    name: &'static str,
+    kind: Kind,
+    labels: &'static [(&'static str, Values)],
+    over: Over,
+    help: &'static str,
+) -> Row {
+    Row {
+        name,
+        kind,
+        unit: "",
+        labels,
+        over,
+        help,
+    }
+}
+
+impl Row {
+    const fn seconds(mut self) -> Self {
+        self.unit = "seconds";
+        self
+    }
+
+    /// The name as queries say it; that of a histogram without `_bucket`, `_sum` and `_count`.
+    pub fn full_name(&self) -> String {
+        let unit = if self.unit.is_empty() { "" } else { "_" };
+        let suffix = match self.kind {
+            Counter => "_total",
+            Info => "_info",
+            Gauge | Histogram => "",
+        };
+        format!("{}{unit}{}{suffix}", self.name, self.unit)
+    }
+}
+
+pub(crate) const REQUESTS: Row = row(
+    "api_request",
+    Counter,
+    REQUEST,
+    Sum,
+    "Requests that were answered",
+);
+pub(crate) const EXCEPTIONS: Row = row(
+    "api_exception",
+    Counter,
+    REQUEST,
+    Sum,
+    "Requests that were answered with a status of 500 or more, after a panic or a deadline too",
+);
+pub(crate) const TIMES: Row = row(
+    "api_processing_time",
+    Histogram,
+    REQUEST,
+    Sum,
+    "Time from a request's head to its answer, in seconds; that of a long poll includes the wait",
+);
+pub(crate) const ACTIVE: Row = row(
+    "api_active_inferences",
+    Gauge,
+    &[],
+    Max,
+    "Inferences that are not final, counted in the store",
+);
+pub(crate) const FAILURES: Row = row(
+    "mlp_failures",
+    Counter,
+    &[("reason", Of(&REASONS))],
+    Sum,
+    "Requests that failed through no fault of their own, by the reason",
+);
+pub(crate) const ABANDONED: Row = row(
+    "mlp_abandoned",
+    Counter,
+    &[],
+    Sum,
+    "Requests whose connection ended before their answer; no other metric counts them",
+);
+pub(crate) const SWEPT: Row = row(
+    "mlp_swept",
+    Counter,
+    &[],
+    Sum,
+    "Inferences that this process ended in FAILURE because nobody took them in time",
+);
+pub(crate) const SHOWN: Row = row(
+    "mlp_shown",
+    Counter,
+    &[],
+    Sum,
+    "Lists of results that were shown",
+);
+pub(crate) const SELECTIONS: Row = row(
+    "mlp_selections",
+    Counter,
+    &[("answer", Of(&["pick", "none"]))],
+    Sum,
+    "Selections that were kept; a repeated one counts again",
+);
+pub(crate) const WAITING: Row = row(
+    "mlp_queue_waiting",
+    Gauge,
+    TASKS,
+    Max,
+    "Tasks that wait for a worker, in the store",
+);
+pub(crate) const STARTED: Row = row(
+    "mlp_queue_started",
+    Gauge,
+    TASKS,
+    Max,
+    "Tasks that a worker holds a lease of, in the store",
+);
+pub(crate) const OLDEST: Row = row(
+    "mlp_queue_oldest",
+    Gauge,
+    TASKS,
+    Max,
+    "Age of the oldest task that is not final, 0 without one",
+)
+.seconds();
+pub(crate) const STORE_UP: Row = row(
+    "mlp_store_up",
+    Gauge,
+    &[],
+    Each,
+    "1 where the store told of its queue when it was last asked; 0: the queue's metrics are old",
+);
+pub(crate) const ITEMS: Row = row(
+    "mlp_catalog_items",
+    Gauge,
+    &[],
+    Each,
+    "Items that this process ranks",
+);
+pub(crate) const MODELS: Row = row(
+    "mlp_serving_models",
+    Gauge,
+    &[],
+    Each,
+    "Models with traffic in this process; 0: every list is random",
+);
+pub(crate) const STAGE: Row = row(
+    "mlp_stage",
+    Histogram,
+    &[("stage", Of(&STAGES))],
+    Sum,
+    "Time in one stage of a request's way",
+)
+.seconds();
+pub(crate) const BATCH: Row = row(
+    "mlp_batch_size",
+    Histogram,
+    &[("kind", Of(&["write", "lookup"]))],
+    Sum,
+    "Operations that shared a transaction",
+);
+pub(crate) const QUEUE: Row = row(
+    "mlp_store_queue",
+    Gauge,
+    &[("kind", Of(&["write", "lookup", "read"]))],
+    Sum,
+    "Operations that wait for this process's store threads",
+);
+pub(crate) const CONNECTIONS: Row = row(
+    "mlp_connections",
+    Gauge,
+    &[],
+    Sum,
+    "Open connections of clients",
+);
+pub(crate) const WAITERS: Row = row(
+    "mlp_waiters",
+    Gauge,
+    &[],
+    Sum,
+    "Requests that wait for a task's end",
+);
+pub(crate) const BUILD: Row = row(
+    "mlp_build",
+    Info,
+    &[("version", Told("the program's version"))],
+    Each,
+    "What runs; always 1",
+);
+
+/// All of them, in the document's order.
+#[cfg(test)]
+pub(crate) const TABLE: [Row; 21] = [
+    REQUESTS,
+    EXCEPTIONS,
+    TIMES,
+    ACTIVE,
+    FAILURES,
+    ABANDONED,
+    SWEPT,
+    SHOWN,
+    SELECTIONS,
+    WAITING,
+    STARTED,
+    OLDEST,
+    STORE_UP,
+    ITEMS,
+    MODELS,
+    STAGE,
+    BATCH,
+    QUEUE,
+    CONNECTIONS,
+    WAITERS,
+    BUILD,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(row: &Row) -> String {
+        let label = |(name, values): &(&str, Values)| match values {
+            Of(values) => {
+                let values: Vec<String> = values.iter().map(|v| format!("`{v}`")).collect();
+                format!("`{name}`: {}", values.join(" "))
+            }
+            Told(text) => format!("`{name}`: {text}"),
+        };
+        let all: Vec<String> = row.labels.iter().map(label).collect();
+        all.join("; ")
+    }
+
+    fn markdown() -> String {
+        let mut text = String::from(
+            "| metric | type | unit | over processes | meaning | labels |\n|---|---|---|---|---|---|\n",
+        );
+        for row in &TABLE {
+            let kind = format!("{:?}", row.kind).to_lowercase();
+            // The old name of the request's time has no unit in it.
+            let unit = match row.help.contains("in seconds") {
+                true => "seconds",
+                false => row.unit,
+            };
+            let over = format!("{:?}", row.over).to_lowercase();
+            let name = row.full_name();
+            let help = row.help;
+            text += &format!(
+                "| `{name}` | {kind} | {unit} | {over} | {help} | {} |\n",
+                labels(row)
+            );
+        }
+        text
+    }
+
+    #[test]
+    fn the_document_has_the_table() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../docker/prometheus/METRICS.md"
+        );
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let wanted = markdown();
+        assert!(text.contains(&wanted), "METRICS.md has not:\n{wanted}");
+    }
+}
