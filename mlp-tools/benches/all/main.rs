@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // What cannot be measured ends the run.
 
 mod args;
+mod celery;
 mod dataset;
 mod empty;
 mod fixture;
@@ -30,7 +31,7 @@ struct Family {
     by_name: bool,
 }
 
-const FAMILIES: [Family; 7] = [
+const FAMILIES: [Family; 8] = [
     Family {
         names: &serving::NAMES,
         run: serving::run,
@@ -59,6 +60,11 @@ const FAMILIES: [Family; 7] = [
     Family {
         names: &postgres::NAMES,
         run: postgres::run,
+        by_name: false,
+    },
+    Family {
+        names: &celery::NAMES,
+        run: celery::run,
         by_name: false,
     },
     Family {

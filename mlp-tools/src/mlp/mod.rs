@@ -1,11 +1,15 @@
 //! The program `mlp`.
 
+mod begin;
+mod celery;
 mod context;
 mod db;
 mod demo;
+mod doctor;
 mod domain;
 mod error;
 mod evaluate;
+mod health;
 mod items;
 mod models;
 mod seed;
@@ -35,10 +39,11 @@ use settings::Common;
     after_help = "Examples:\n  mlp up                      the whole loop in one process, on 127.0.0.1:4789\n  \
         mlp demo                    see it work with simulated users\n  \
         mlp train                   train a model on the answers so far\n  \
-        mlp models list             which models there are, and which one answers\n\n\
+        mlp models list             which models there are, and which one answers\n  \
+        mlp doctor                  what is wrong, and what to do about it\n\n\
         Flags win over the environment, which wins over the file `.env`."
 )]
-struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     common: Common,
 
@@ -70,15 +75,23 @@ enum Command {
     /// The items: import, list
     #[command(subcommand)]
     Items(items::Command),
-    /// The database: migrate, status, prune, erase a user, copy, import
+    /// The database: migrate, seed, status, prune, erase a user, copy, import
     #[command(subcommand)]
     Db(db::Command),
+    /// Say whether the server beside this command can answer
+    Health(health::Health),
     /// The whole story with simulated users, told as it happens
     Demo(demo::Demo),
+    /// Look for what is wrong, and say what to do about it; changes nothing
+    Doctor(doctor::Doctor),
 }
 
 /// Runs the program; gives the exit code: 0, 1 for what went wrong, 2 for what was asked wrongly.
-pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// `dotenv` is what [`load_dotenv`] said: only the doctor goes on after a fault.
+pub fn main(
+    argv: impl IntoIterator<Item = OsString>,
+    dotenv: std::result::Result<(), String>,
+) -> ExitCode {
     let cli = match Cli::try_parse_from(argv) {
         Ok(cli) => cli,
         Err(error) => {
@@ -87,12 +100,23 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    if let Command::Doctor(doctor) = &cli.command {
+        return doctor.run(doctor::Told {
+            common: &cli.common,
+            log: cli.log.as_deref(),
+            dotenv,
+        });
+    }
     let default = match cli.command {
         Command::Demo(_) => "warn",
         _ => "info,access=warn",
     };
     let filter = cli.log.as_deref().unwrap_or(default);
-    match log_to_stderr(filter).and_then(|()| run(&cli)) {
+    let dotenv = dotenv.map_err(error::Error::usage);
+    match dotenv
+        .and_then(|()| log_to_stderr(filter))
+        .and_then(|()| run(&cli))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -102,23 +126,31 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
-    let context = Context::new(&cli.common)?;
+    // Made by those who need it: `health` must work where no database is named.
+    let context = || Context::new(&cli.common);
     match &cli.command {
-        Command::Up(up) => up::up(up, &context),
-        Command::Serve(serve) => up::serve(serve, &context),
-        Command::Worker(worker) => up::worker(worker, &context),
-        Command::Train(train) => train::run(train, &context),
-        Command::Evaluate(evaluate) => evaluate::run(evaluate, &context),
-        Command::Models(command) => models::run(command, &context),
-        Command::Items(command) => items::run(command, &context),
-        Command::Db(command) => db::run(command, &context),
-        Command::Demo(demo) => demo::run(demo, &context),
+        Command::Up(up) => up::up(up, &context()?),
+        Command::Serve(serve) => up::serve(serve, &context()?),
+        Command::Worker(worker) => up::worker(worker, &context()?),
+        Command::Train(train) => train::run(train, &context()?),
+        Command::Evaluate(evaluate) => evaluate::run(evaluate, &context()?),
+        Command::Models(command) => models::run(command, &context()?),
+        Command::Items(command) => items::run(command, &context()?),
+        Command::Db(command) => db::run(command, &context()?),
+        Command::Health(health) => health::run(health),
+        Command::Demo(demo) => demo::run(demo, &context()?),
+        // It was run before: it needs no context.
+        Command::Doctor(_) => Ok(()),
     }
 }
 
+fn log_filter(filter: &str) -> Result<EnvFilter> {
+    EnvFilter::try_new(filter)
+        .map_err(|e| error::Error::usage(format!("log filter `{filter}`: {e}")))
+}
+
 fn log_to_stderr(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|e| error::Error::usage(format!("log filter `{filter}`: {e}")))?;
+    let filter = log_filter(filter)?;
     // A second subscriber can only come from a test that runs the program twice.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -158,9 +190,14 @@ pub fn load_dotenv() -> std::result::Result<(), String> {
     match dotenvy::from_read(kept.as_bytes()) {
         Ok(()) => Ok(()),
         // Its message quotes the line, which may hold a secret.
-        Err(dotenvy::Error::LineParse(_, at)) => Err(format!(
-            "`.env`: a line cannot be read, at its character {at}"
-        )),
+        Err(dotenvy::Error::LineParse(bad, at)) => {
+            let begins = |line: &str| bad.lines().next().is_some_and(|bad| bad == line);
+            let number = text.lines().position(begins).map(|n| n + 1);
+            let line = number.map_or("a line".to_owned(), |n| format!("line {n}"));
+            Err(format!(
+                "`.env`: {line} cannot be read, at its character {at}"
+            ))
+        }
         Err(e) => Err(format!("`.env`: {e}")),
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlp_http::{App, Secret};
-use mlp_store::{Live, LiveOptions, Store};
+use mlp_store::{Announcing, DirectTransport, Live, LiveOptions, Roles, Store, Transport};
 use mlp_worker::{StopReport, Worker, WorkerOptions};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::celery::Celery;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::settings::Serving;
@@ -36,6 +37,8 @@ pub struct Parts<'a> {
     pub api: Option<&'a Serving>,
     /// The worker.
     pub worker: Option<WorkerOptions>,
+    /// How tasks travel; `None`: they are taken from the store.
+    pub celery: Option<&'a Celery>,
     /// How long a stop may take.
     pub drain: Duration,
 }
@@ -55,6 +58,14 @@ impl Server {
             Arc::clone(&schema),
             LiveOptions::default(),
         )?;
+        let roles = Roles {
+            publishes: parts.api.is_some(),
+            works: parts.worker.is_some(),
+        };
+        let transport = match parts.celery {
+            Some(celery) => celery.start(&store, &schema, &live, roles)?,
+            None => None,
+        };
         let mut server = Self {
             runtime,
             api: None,
@@ -62,11 +73,14 @@ impl Server {
             drain: parts.drain,
         };
         if let Some(serving) = parts.api {
-            server.listen(context, serving, &store, Arc::clone(&live))?;
+            let live = Arc::clone(&live);
+            server.listen(context, serving, &store, live, transport.clone())?;
         }
         if let Some(options) = parts.worker {
-            let worker = Worker::start(store, schema, live, options).map_err(Error::run)?;
-            server.worker = Some(worker);
+            let transport: Arc<dyn Transport> =
+                transport.unwrap_or_else(|| Arc::new(DirectTransport::new(Arc::clone(&store))));
+            let worker = Worker::start_over(transport, store, schema, live, options);
+            server.worker = Some(worker.map_err(Error::run)?);
         }
         Ok(server)
     }
@@ -77,6 +91,7 @@ impl Server {
         serving: &Serving,
         store: &Arc<dyn Store>,
         live: Arc<Live>,
+        transport: Option<Arc<dyn Transport>>,
     ) -> Result<()> {
         let schema = Arc::clone(&context.schema);
         let options = mlp_http::Options {
@@ -84,6 +99,10 @@ impl Server {
             ..mlp_http::Options::default()
         };
         let mut builder = App::builder(schema, Arc::clone(store), live).options(options);
+        if let Some(transport) = transport {
+            let sessions = Announcing::new(Arc::clone(store), transport);
+            builder = builder.sessions(Arc::new(sessions));
+        }
         if let Some(routes) = &serving.public_routes {
             builder = builder.public_routes(routes.clone());
         }

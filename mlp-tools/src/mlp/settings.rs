@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use mlp_core::Schema;
@@ -178,7 +179,7 @@ fn password() -> Result<Option<String>> {
 }
 
 /// What stands in the file that a variable names; `None` where it is not set.
-fn file_of(variable: &str) -> Result<Option<String>> {
+pub fn file_of(variable: &str) -> Result<Option<String>> {
     match std::env::var_os(variable).filter(|path| !path.is_empty()) {
         Some(path) => {
             let path = Path::new(&path);
@@ -231,12 +232,8 @@ pub const TRAVEL: &str = include_str!("../../../config/travel.toml");
 impl Serving {
     /// The token, from the file or the environment; without the line's end.
     pub fn token(&self) -> Result<Option<String>> {
-        let text = match &self.token_file {
-            Some(path) => std::fs::read_to_string(path).map_err(Error::file("read", path))?,
-            None => match std::env::var(TOKEN_VARIABLE) {
-                Ok(text) if !text.is_empty() => text,
-                _ => return Ok(None),
-            },
+        let Some(text) = token_text(self.token_file.as_deref())? else {
+            return Ok(None);
         };
         // Checked here, so that a wrong one stops every command alike.
         Secret::new(&text).map_err(Error::usage_from)?;
@@ -244,14 +241,59 @@ impl Serving {
     }
 
     /// How long a stop may take.
-    pub fn drain(&self) -> Result<std::time::Duration> {
-        match self.drain {
-            seconds if (0.0..=3600.0).contains(&seconds) => {
-                Ok(std::time::Duration::from_secs_f64(seconds))
-            }
-            seconds => Err(Error::usage(format!(
-                "drain is `{seconds}` seconds, must be from 0 to 3600"
-            ))),
-        }
+    pub fn drain(&self) -> Result<Duration> {
+        drain(self.drain)
+    }
+}
+
+/// The token in the file, else the environment's, as it stands; `None` where there is none.
+pub fn token_text(file: Option<&Path>) -> Result<Option<String>> {
+    match file {
+        Some(path) => std::fs::read_to_string(path)
+            .map(Some)
+            .map_err(Error::file("read", path)),
+        None => Ok(std::env::var(TOKEN_VARIABLE)
+            .ok()
+            .filter(|text| !text.is_empty())),
+    }
+}
+
+/// How long a stop may take, from seconds.
+pub fn drain(seconds: f64) -> Result<Duration> {
+    in_range("drain", seconds, 0.0, 3600.0)
+}
+
+/// A worker's lease, from seconds. A heartbeat comes three times in it, and a batch has to be
+/// ranked and kept in it.
+pub fn lease(seconds: f64) -> Result<Duration> {
+    in_range("lease", seconds, 0.5, 3600.0)
+}
+
+/// How long a choice may change, from seconds.
+pub fn settle(seconds: f64) -> Result<Duration> {
+    match seconds {
+        _ if (0.0..=86_400.0 * 30.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(Error::usage(format!(
+            "settle is `{seconds}` seconds, must be from 0 to 30 days"
+        ))),
+    }
+}
+
+/// The share of sessions that are shown random items.
+pub fn exploration(share: f64) -> Result<f64> {
+    match share {
+        _ if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err(Error::usage(format!(
+            "exploration is `{share}`, must be from 0 to 1"
+        ))),
+    }
+}
+
+fn in_range(name: &str, seconds: f64, least: f64, most: f64) -> Result<Duration> {
+    match seconds {
+        _ if (least..=most).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(Error::usage(format!(
+            "{name} is `{seconds}` seconds, must be from {least} to {most}"
+        ))),
     }
 }

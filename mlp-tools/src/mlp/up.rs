@@ -1,19 +1,17 @@
 //! `mlp up`, `mlp serve` and `mlp worker`: what runs until it is told to stop.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use mlp_store::{EXPLORATION_SETTING, Store};
 use mlp_worker::WorkerOptions;
 
+use super::begin::Beginning;
+use super::celery::Celery;
 use super::context::Context;
-use super::error::{Error, Result};
-use super::seed::{self, Configs};
+use super::error::Result;
 use super::server::{Parts, Server};
-use super::settings::Serving;
-use super::train;
+use super::settings::{self, Serving};
 
 /// API and worker in one process, on an embedded database or a PostgreSQL, which other processes may
 /// use too. Where there are no items, it makes a data set of simulated users, puts it into the
@@ -28,24 +26,11 @@ pub struct Up {
     #[command(flatten)]
     pub learning: Learning,
 
-    /// Begin with this data set, made by dataset_generator, instead of a new one
-    #[arg(long, value_name = "DIR", conflicts_with = "empty")]
-    pub dataset: Option<PathBuf>,
-
-    /// Begin with nothing: no items, no sessions, no model
-    #[arg(long)]
-    pub empty: bool,
+    #[command(flatten)]
+    pub celery: Celery,
 
     #[command(flatten)]
-    pub configs: Configs,
-
-    /// Sessions of the data set that is made
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(50..=1_000_000))]
-    pub sessions: u64,
-
-    /// The seed of the data set that is made
-    #[arg(long, default_value_t = 42)]
-    pub seed: u64,
+    pub beginning: Beginning,
 }
 
 /// Flags about learning.
@@ -69,25 +54,15 @@ pub struct Learning {
 impl Learning {
     /// The worker's options, once the settings are kept.
     pub fn options(&self, store: &dyn Store) -> Result<WorkerOptions> {
-        if !(0.0..=86_400.0 * 30.0).contains(&self.settle) {
-            return Err(Error::usage(format!(
-                "settle is `{}` seconds, must be from 0 to 30 days",
-                self.settle
-            )));
-        }
+        let settle = settings::settle(self.settle)?;
         if let Some(share) = self.exploration {
-            if !(0.0..=1.0).contains(&share) {
-                return Err(Error::usage(format!(
-                    "exploration is `{share}`, must be from 0 to 1"
-                )));
-            }
-            let share = share.to_string();
+            let share = settings::exploration(share)?.to_string();
             if store.setting(EXPLORATION_SETTING)?.as_deref() != Some(&share) {
                 store.set_setting(EXPLORATION_SETTING, &share)?;
             }
         }
         Ok(WorkerOptions {
-            settle: Duration::from_secs_f64(self.settle),
+            settle,
             ..WorkerOptions::default()
         })
     }
@@ -98,6 +73,9 @@ impl Learning {
 pub struct Serve {
     #[command(flatten)]
     pub serving: Serving,
+
+    #[command(flatten)]
+    pub celery: Celery,
 }
 
 /// A worker alone: ranks and trains.
@@ -105,6 +83,9 @@ pub struct Serve {
 pub struct WorkerOnly {
     #[command(flatten)]
     pub learning: Learning,
+
+    #[command(flatten)]
+    pub celery: Celery,
 
     /// Seconds that tasks under way get to finish when the worker stops
     #[arg(
@@ -125,27 +106,16 @@ pub struct WorkerOnly {
     pub lease: f64,
 }
 
-impl WorkerOnly {
-    /// The lease. A heartbeat comes three times in it, and a batch has to be ranked and kept in it.
-    fn lease(&self) -> Result<Duration> {
-        match self.lease {
-            seconds if (0.5..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-            seconds => Err(Error::usage(format!(
-                "lease is `{seconds}` seconds, must be from 0.5 to 3600"
-            ))),
-        }
-    }
-}
-
 /// Runs `mlp up`.
 pub fn up(up: &Up, context: &Context) -> Result<()> {
     let begun = Instant::now();
     let store = context.open_when_there(true)?;
     let learning = up.learning.options(&*store)?;
-    begin(up, context, &store)?;
+    up.beginning.begin(context, &*store)?;
     let parts = Parts {
         api: Some(&up.serving),
         worker: Some(learning),
+        celery: Some(&up.celery),
         drain: up.serving.drain()?,
     };
     let items = store.counts()?.items;
@@ -162,6 +132,7 @@ pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
     let parts = Parts {
         api: Some(&serve.serving),
         worker: None,
+        celery: Some(&serve.celery),
         drain: serve.serving.drain()?,
     };
     let items = store.counts()?.items;
@@ -173,13 +144,8 @@ pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
 
 /// Runs `mlp worker`.
 pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
-    if !(0.0..=3600.0).contains(&worker.drain) {
-        return Err(Error::usage(format!(
-            "drain is `{}` seconds, must be from 0 to 3600",
-            worker.drain
-        )));
-    }
-    let lease = worker.lease()?;
+    let drain = settings::drain(worker.drain)?;
+    let lease = settings::lease(worker.lease)?;
     let store = context.open_when_there(false)?;
     let options = WorkerOptions {
         lease,
@@ -188,7 +154,8 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
     let parts = Parts {
         api: None,
         worker: Some(options),
-        drain: Duration::from_secs_f64(worker.drain),
+        celery: Some(&worker.celery),
+        drain,
     };
     let server = Server::start(context, store, parts)?;
     tracing::info!(database = %context.database, "working");
@@ -208,41 +175,4 @@ fn announce(server: &Server, context: &Context, begun: Instant, items: i64) {
             "serving"
         );
     }
-}
-
-/// Fills an empty store, and asks for a first model where there is none.
-fn begin(up: &Up, context: &Context, store: &Arc<dyn Store>) -> Result<()> {
-    let schema = &context.schema;
-    if store.counts()?.items == 0 && !up.empty {
-        if let Some(dir) = dataset(up, context)? {
-            let seeded = seed::import(&**store, schema, &dir)?;
-            tracing::info!(
-                items = seeded.items,
-                sessions = seeded.sessions,
-                dataset = %dir.display(),
-                "the store was empty: a data set was put into it"
-            );
-        } else {
-            tracing::warn!("there are no items yet: `mlp items import FILE` brings some");
-        }
-    }
-    let counts = store.counts()?;
-    if !up.empty && store.models(1)?.is_empty() && counts.items > 0 && counts.users > 0 {
-        // What was put in as the past will not change any more.
-        train::enqueue(&**store, "first model", Some(0.0))?;
-    }
-    Ok(())
-}
-
-/// The data set to begin with: the one named, or a new one where the domain can be simulated.
-fn dataset(up: &Up, context: &Context) -> Result<Option<PathBuf>> {
-    if let Some(dir) = &up.dataset {
-        return Ok(Some(dir.clone()));
-    }
-    if context.schema.name != "travel" {
-        return Ok(None);
-    }
-    let dir = context.common.data_dir.join("dataset");
-    seed::generate(&up.configs, &dir, up.sessions, up.seed)?;
-    Ok(Some(dir))
 }

@@ -9,7 +9,7 @@
 mod args;
 mod cli;
 mod client;
-mod connection;
+pub(crate) mod connection;
 mod dotenv;
 mod error;
 mod observe;

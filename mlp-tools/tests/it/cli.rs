@@ -36,7 +36,8 @@ fn works(data: &Path, args: &[&str]) -> String {
 fn help_has_examples_and_needs_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let commands = [
-        "up", "serve", "worker", "train", "evaluate", "models", "items", "db", "demo",
+        "up", "serve", "worker", "train", "evaluate", "models", "items", "db", "health", "demo",
+        "doctor",
     ];
     let all = works(dir.path(), &["--help"]);
     for command in commands {
@@ -46,6 +47,41 @@ fn help_has_examples_and_needs_nothing() {
     assert!(works(dir.path(), &["up", "--help"]).contains("Example"));
     assert!(works(dir.path(), &["--version"]).starts_with("mlp "));
     assert!(!dir.path().join("mlp.db").exists());
+}
+
+#[test]
+fn an_empty_database_is_filled_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let (code, stdout, _) = run(mlp(data).args(["db", "seed"]).env("MLP_EMPTY", "1"));
+    assert_eq!(
+        (code, stdout.trim()),
+        (0, "the database has 0 items and 0 users")
+    );
+    // As a compose file hands a variable on that is not set.
+    let seed = |sessions: &str| {
+        let (code, stdout, stderr) = run(mlp(data)
+            .args(["db", "seed", "--sessions", sessions])
+            .env("MLP_EMPTY", ""));
+        assert_eq!(code, 0, "{stderr}");
+        stdout
+    };
+    let filled = seed("60");
+    assert!(filled.contains("60 users"), "{filled}");
+    assert!(!filled.contains(" 0 items"), "{filled}");
+    assert_eq!(seed("70"), filled, "it is left as it is");
+    // The task of the first model waits for whoever trains.
+    works(data, &["train", "--settle", "0"]);
+    assert!(works(data, &["models", "list"]).contains("champion"));
+    let mut both = mlp(data);
+    both.args(["db", "seed", "--dataset", "x"])
+        .env("MLP_EMPTY", "1");
+    let (code, _, stderr) = run(&mut both);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("MLP_EMPTY") && stderr.contains("--dataset"),
+        "{stderr}"
+    );
 }
 
 #[test]

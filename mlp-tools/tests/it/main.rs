@@ -1,13 +1,18 @@
 //! Integration tests of the tools.
 #![allow(clippy::unwrap_used)]
 
+mod celery;
 mod chaos;
 mod cli;
 mod crash;
 mod database;
+mod deploy;
+mod doctor;
 mod faulty;
+mod health;
 mod log;
 mod process;
 mod together;
 mod traffic;
+mod watch;
 mod words;

@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_secs(2);
 
 const LEASE: Duration = Duration::from_secs(1);
 
-fn fill(url: &str) {
+pub fn fill(url: &str) {
     let text = include_str!("../../../config/travel.toml");
     let schema = Arc::new(Schema::parse("travel.toml", text).unwrap());
     let config = PostgresConfig::parse(url).unwrap();
@@ -31,7 +31,7 @@ fn fill(url: &str) {
     add_items(&*store, &schema);
 }
 
-fn user(seed: u64) -> Value {
+pub fn user(seed: u64) -> Value {
     let users = UserConfig::from_reader("user.tsv", mlp_data::shipped::USERS.as_bytes()).unwrap();
     let sampler = UserSampler::new(&users.value, Mix::Even, Date::FIRST_OF_2026);
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
@@ -46,14 +46,14 @@ fn parse(answer: Option<String>) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or_default())
 }
 
-fn ask(port: u16, method: &str, path: &str, body: &Value) -> Value {
+pub fn ask(port: u16, method: &str, path: &str, body: &Value) -> Value {
     let (status, value) = parse(request(port, method, path, &body.to_string()));
     assert_eq!(status, 200, "{method} {path}: {value}");
     value
 }
 
 /// Waits until something holds; how long that took.
-fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+pub fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
@@ -80,7 +80,7 @@ fn named(url: &str, name: &str) -> String {
 }
 
 /// Sessions that are answered at once, to learn from.
-fn answered_sessions(port: u16, n: u64) {
+pub fn answered_sessions(port: u16, n: u64) {
     for seed in 0..n {
         let shown = ask(port, "POST", "/inference/rank", &user(seed));
         let choice = json!({
@@ -331,6 +331,10 @@ fn a_database_that_goes_away_is_told_at_once_and_found_again() {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    let metrics = |port| get(port, "/metrics").unwrap();
+    let text = metrics(one.port);
+    assert!(text.contains("\nmlp_store_up 0\n"), "{text}");
+    assert!(!text.contains("mlp_failures_total{reason=\"store\"} 0\n"));
     cluster.start_again();
     let back = Instant::now();
     for server in [&one, &other] {
@@ -341,6 +345,9 @@ fn a_database_that_goes_away_is_told_at_once_and_found_again() {
             || whole(server.port),
         );
     }
+    until("the store's metrics", SOON, || {
+        metrics(one.port).contains("\nmlp_store_up 1\n")
+    });
     println!(
         "{asked} answers of 503, the slowest after {slowest:?}; whole again after {:?}",
         back.elapsed()

@@ -7,6 +7,7 @@ mod status;
 use clap::Subcommand;
 use mlp_store::{Clock, Store, SystemClock};
 
+use super::begin::Beginning;
 use super::context::Context;
 use super::error::{Error, Result};
 use copy::Copy;
@@ -26,6 +27,11 @@ pub enum Command {
         Grant these anew after a migration that made tables, or use ALTER DEFAULT PRIVILEGES."
     )]
     Migrate,
+    /// Make the tables, and fill an empty database with a simulated past, as `mlp up` does: items,
+    /// sessions, and the task of training the first model
+    #[command(after_help = "A database that has items is left as it is.\n\n\
+        Examples:\n  mlp db seed\n  mlp db seed --dataset dataset")]
+    Seed(Beginning),
     /// Print where it is, its version and its size; a PostgreSQL is left as it is
     Status,
     /// Remove sessions, with their users, and tasks that are older than a number of days
@@ -66,6 +72,11 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
             context.open(false)?;
             status::print(context)
         }
+        Command::Seed(beginning) => {
+            let store = context.open_when_there(false)?;
+            beginning.begin(context, &*store)?;
+            print_filled(&*store)
+        }
         Command::Status => status::print(context),
         Command::Prune { days, explored } => prune(&*context.open(false)?, *days, *explored),
         Command::Erase { user } => {
@@ -79,6 +90,15 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
         Command::Copy(command) => copy::run(command, context),
         Command::ImportLegacy(command) => legacy::run(command, context),
     }
+}
+
+fn print_filled(store: &dyn Store) -> Result<()> {
+    let counts = store.counts()?;
+    println!(
+        "the database has {} items and {} users",
+        counts.items, counts.users
+    );
+    Ok(())
 }
 
 fn prune(store: &dyn Store, days: u32, explored: bool) -> Result<()> {

@@ -155,6 +155,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
     train::enqueue(&*store, "first model", Some(0.0))?;
     let parts = Parts {
         api: Some(&demo.serving),
+        celery: None,
         worker: Some(worker),
         drain: demo.serving.drain()?,
     };

@@ -9,11 +9,11 @@
 //! `MLP_CHAOS_SECONDS`, `MLP_CHAOS_FAULTS` and `MLP_CHAOS_SEED` make it longer:
 //! `scripts/chaos.sh`.
 
-mod client;
-mod dice;
+pub mod client;
+pub mod dice;
 mod faults;
-mod system;
-mod verdict;
+pub mod system;
+pub mod verdict;
 mod wrong;
 
 use std::path::PathBuf;
@@ -109,7 +109,7 @@ fn run(plan: &Plan) -> Outcome {
 
 /// Reads all results again over the API, from either process by turns; how many are not as they
 /// were seen first.
-fn read_again(system: &System, promises: &Promises, tally: &mut Tally) -> usize {
+pub fn read_again(system: &System, promises: &Promises, tally: &mut Tally) -> usize {
     let ports = system.ports();
     let mut changed = 0;
     for (n, (task, seen)) in promises.seen.iter().enumerate() {
@@ -187,7 +187,7 @@ fn report(
     text
 }
 
-fn variable<T: std::str::FromStr>(name: &str, default: T) -> T {
+pub fn variable<T: std::str::FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
         Ok(text) => text
             .parse()

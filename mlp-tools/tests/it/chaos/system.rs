@@ -37,12 +37,19 @@ pub struct System {
     pub processes: Vec<Process>,
     directory: tempfile::TempDir,
     lease: Duration,
+    /// Of the processes' environment.
+    variables: Vec<(String, String)>,
     /// Processes that ended by themselves; each was started again, as an init system does.
     pub ended: Vec<String>,
 }
 
 impl System {
     pub fn start(lease: Duration) -> Self {
+        Self::start_with(lease, &[])
+    }
+
+    /// With these variables in the processes' environment.
+    pub fn start_with(lease: Duration, variables: &[(String, String)]) -> Self {
         let cluster = Cluster::start();
         let url = cluster.url();
         prepare(&url);
@@ -63,6 +70,7 @@ impl System {
             processes,
             directory,
             lease,
+            variables: variables.to_vec(),
             ended: Vec::new(),
         };
         for i in 0..system.processes.len() {
@@ -84,6 +92,14 @@ impl System {
         Client::connect(&self.cluster.url(), NoTls).unwrap()
     }
 
+    /// How many items there are.
+    #[cfg(feature = "celery")]
+    pub fn items(&self) -> usize {
+        let sql = "SELECT count(DISTINCT location_id) FROM locations";
+        let count: i64 = self.connect().query_one(sql, &[]).unwrap().get(0);
+        usize::try_from(count).unwrap()
+    }
+
     /// Starts a process that is dead.
     pub fn revive(&mut self, i: usize) {
         let process = &mut self.processes[i];
@@ -98,7 +114,7 @@ impl System {
             .append(true)
             .open(&process.log)
             .unwrap();
-        command.stderr(log);
+        command.envs(self.variables.iter().cloned()).stderr(log);
         process.server = Some(Server::start(command, process.port));
     }
 

@@ -1,0 +1,45 @@
+//! RabbitMQ and Redis, where tasks travel. Without a broker there are no lines.
+
+#[cfg(feature = "celery")]
+mod there;
+
+use super::check::{Check, Finding, On};
+use super::subject::Subject;
+
+/// Without the feature there is nothing to look at but that a broker was named all the same.
+#[cfg(not(feature = "celery"))]
+pub const CHECKS: [Check; 1] = [CONFIGURATION];
+
+#[cfg(feature = "celery")]
+pub const CHECKS: [Check; 5] = [
+    CONFIGURATION,
+    there::EXPOSURE,
+    there::CONNECTION,
+    there::QUEUE,
+    there::RESULTS,
+];
+
+const CONFIGURATION: Check = Check {
+    name: "broker.config",
+    on: On::All,
+    needs: &[],
+    look: configuration,
+};
+
+fn configuration(subject: &Subject) -> Vec<Finding> {
+    match subject.said.celery.settings() {
+        Ok(None) => Vec::new(),
+        #[cfg(feature = "celery")]
+        Ok(Some(settings)) => there::described(&settings).into(),
+        #[cfg(not(feature = "celery"))]
+        Ok(Some(never)) => match never {},
+        Err(error) => Finding::fail(
+            error.to_string(),
+            "set CELERY_BROKER_URL to amqp://USER:PASSWORD@HOST:PORT/VHOST and CELERY_BACKEND_URL to \
+             redis://:PASSWORD@HOST:PORT/DB, or neither to take tasks from the database; files that \
+             CELERY_BROKER_URL_FILE, CELERY_BACKEND_URL_FILE and MLP_CELERY_CA_FILE name must be \
+             readable by the user that runs mlp",
+        )
+        .into(),
+    }
+}
