@@ -16,5 +16,5 @@ on_failure() {
 
 prepare
 # Builds the binaries too, for the benchmark to find.
-stage "build" cargo bench -p mlp-tools --bench all --locked --no-run
-stage "measure" cargo bench -q -p mlp-tools --bench all --locked -- "$@"
+stage "build" cargo bench -p mlp-tools --features celery --bench all --locked --no-run
+stage "measure" cargo bench -q -p mlp-tools --features celery --bench all --locked -- "$@"

@@ -28,9 +28,9 @@ on_failure() {
 }
 
 prepare
-stage "build" logged cargo test --workspace --locked --no-run
-stage "examples" logged cargo build --workspace --locked --examples --bins
-stage "tests" logged cargo test --workspace --locked "$@"
+stage "build" logged cargo test --workspace --features celery --locked --no-run
+stage "examples" logged cargo build --workspace --features celery --locked --examples --bins
+stage "tests" logged cargo test --workspace --features celery --locked "$@"
 
 awk -v seconds="$SECONDS" '
     /^test result: ok\./ { sets++; passed += $4; ignored += $8 }

@@ -117,6 +117,62 @@ reachable_pgbouncer() {
     have pgbouncer || [[ -x /usr/sbin/pgbouncer ]]
 }
 
+reachable_node() {
+    have node && have npm
+}
+
+# The dashboards against the types that Grafana publishes, those of the version in the compose file and
+# newer ones, and a field that no type has as a proof that it is looked at. Needs npm's registry.
+grafana() {
+    local place version
+    provide node nodejs npm
+    for version in 11.4.0 13.2.3; do
+        place=$scratch/grafana-$version
+        mkdir -p "$place"
+        npm install --prefix "$place" --no-audit --no-fund --loglevel error \
+            "@grafana/schema@$version" @grafana/grafana-foundation-sdk@0.0.21 typescript@7.0.2 >&2
+        node scripts/grafana-types.mjs "$place" docker/grafana/dashboards/*.json
+    done
+    sed 's/"noValue"/"noValues"/' docker/grafana/dashboards/overview.json >"$place/wrong.json"
+    if node scripts/grafana-types.mjs "$place" "$place/wrong.json" >"$place/log" 2>&1; then
+        die "a field that does not exist was not found"
+    fi
+    grep -q '"noValues"' "$place/log" || die "$(cat "$place/log")"
+}
+
+# Small disks that are full; mounting them needs root.
+full_disks() {
+    ((EUID == 0)) || die "to mount a small disk one has to be root"
+    cargo test --locked -p mlp-store --test it -- --exact --ignored \
+        running::a_full_disk_is_said_and_recovered_from
+    cargo test --locked -p mlp-tools --test it -- --exact --ignored doctor::faults::a_full_disk_is_told
+}
+
+# celery_test NAME: a test with servers of its own, which takes minutes.
+celery_test() {
+    provide rabbitmq_programs rabbitmq-server
+    cargo test --locked -p mlp-tools --features celery --test it -- --exact --nocapture --ignored \
+        "celery::$1"
+}
+
+# Publisher, worker and outcome, ours and Python's; prints the matrix.
+celery() {
+    celery_test both_sides_see_what_became_of_a_task_in_every_case
+}
+
+# RabbitMQ and Redis over TLS.
+celery_tls() {
+    provide rabbitmq_programs rabbitmq-server
+    cargo test --locked -p mlp-store --features celery --test it -- --exact --ignored \
+        celery::tls::who_names_the_authority_is_served_and_nobody_else
+}
+
+# The broker and Redis killed and restarted under traffic, for three minutes.
+celery_chaos() {
+    MLP_CHAOS_SECONDS=${MLP_CHAOS_SECONDS:-180} MLP_CHAOS_SEED=${MLP_CHAOS_SEED:-$RANDOM} \
+        celery_test chaos::a_broker_and_a_redis_that_die_lose_and_double_nothing
+}
+
 # goals NAME...: benchmarks, all of whose goals must be met.
 goals() {
     local missed
@@ -147,11 +203,18 @@ demo() {
 prepare
 check "crashes" crashes
 check "chaos" chaos
+check "full_disks" full_disks
 check "pooler" pooler
+check "grafana" grafana
+check "celery" celery
+check "celery tls" celery_tls
+check "celery_chaos" celery_chaos
 check "quality" quality
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"
 done
+check "tour" scripts/tour.sh
+check "tour celery" scripts/tour.sh --celery
 check "benchmarks" goals
 check "held" held
 check "large" large
