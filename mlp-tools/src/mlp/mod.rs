@@ -2,6 +2,7 @@
 
 mod begin;
 mod celery;
+mod closed_loop;
 mod context;
 mod db;
 mod demo;
@@ -49,7 +50,7 @@ pub(crate) struct Cli {
 
     /// What to log: a level (error, warn, info, debug) or `target=level` pairs; requests are
     /// logged under `access`, as in `info,access=info`. Default: `info,access=warn`, for the demo
-    /// `warn`
+    /// and for simulations `warn`
     #[arg(long, env = "MLP_LOG", global = true, value_name = "FILTER")]
     log: Option<String>,
 
@@ -69,6 +70,8 @@ enum Command {
     Train(train::Train),
     /// Say how good a model is
     Evaluate(evaluate::Evaluate),
+    /// Play the closed loop with simulated users, round after round, once for each way to retrain
+    Simulate(closed_loop::Simulate),
     /// The models: list, show, promote, roll back, export, import, log of decisions
     #[command(subcommand)]
     Models(models::Command),
@@ -108,7 +111,7 @@ pub fn main(
         });
     }
     let default = match cli.command {
-        Command::Demo(_) => "warn",
+        Command::Demo(_) | Command::Simulate(_) => "warn",
         _ => "info,access=warn",
     };
     let filter = cli.log.as_deref().unwrap_or(default);
@@ -134,6 +137,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Worker(worker) => up::worker(worker, &context()?),
         Command::Train(train) => train::run(train, &context()?),
         Command::Evaluate(evaluate) => evaluate::run(evaluate, &context()?),
+        Command::Simulate(simulate) => closed_loop::run(simulate, &context()?),
         Command::Models(command) => models::run(command, &context()?),
         Command::Items(command) => items::run(command, &context()?),
         Command::Db(command) => db::run(command, &context()?),
