@@ -3,6 +3,7 @@
 
 pub mod explore;
 pub mod metrics;
+pub mod solver;
 
 mod catalog;
 mod feature;
