@@ -3,6 +3,7 @@
 
 pub mod explore;
 pub mod metrics;
+pub mod split;
 
 mod catalog;
 mod feature;

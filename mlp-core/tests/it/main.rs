@@ -6,5 +6,6 @@ mod gate;
 mod metrics;
 mod ranker;
 mod schema;
+mod split;
 mod support;
 mod validation;
