@@ -3,6 +3,7 @@
 
 pub mod explore;
 pub mod metrics;
+pub mod replay;
 pub mod split;
 
 mod catalog;

@@ -5,6 +5,7 @@ mod fit;
 mod gate;
 mod metrics;
 mod ranker;
+mod replay;
 mod schema;
 mod split;
 mod support;
