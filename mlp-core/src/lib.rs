@@ -3,7 +3,9 @@
 
 pub mod explore;
 pub mod metrics;
+pub mod replay;
 pub mod solver;
+pub mod split;
 
 mod catalog;
 mod feature;

@@ -53,3 +53,12 @@ pub(super) fn gains(gains: &[f64]) -> Result<(), MetricError> {
         None => Ok(()),
     }
 }
+
+/// Errs unless the value is over 0 and under 1.
+pub(crate) fn share(what: &'static str, value: f64) -> Result<(), MetricError> {
+    if value > 0.0 && value < 1.0 {
+        Ok(())
+    } else {
+        Err(MetricError::NotAShare { what, value })
+    }
+}

@@ -69,4 +69,22 @@ pub enum MetricError {
         /// Their sum.
         total: f64,
     },
+    /// There is more of something than can be counted.
+    #[error("there are {found} {what}, must be at most {most}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many.
+        found: usize,
+        /// The most.
+        most: usize,
+    },
+    /// A share or a level of confidence is not between 0 and 1.
+    #[error("`{what}` is `{value}`, must be over 0 and under 1")]
+    NotAShare {
+        /// The parameter at fault.
+        what: &'static str,
+        /// What it is.
+        value: f64,
+    },
 }

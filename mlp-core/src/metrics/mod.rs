@@ -8,7 +8,8 @@
 //! - of *sessions*, runs of rows that were shown together ([`Sessions`]): [`precision_at_k`],
 //!   [`ndcg`], [`mrr`] and [`choice_log_loss`].
 //!
-//! [`evaluate`] computes the usual set in one call.
+//! [`evaluate`] computes the usual set in one call, [`evaluate_with_intervals`] with a bootstrap
+//! interval over sessions for each; [`segments`] slices sessions by what their users are.
 //!
 //! Three rules hold throughout:
 //!
@@ -34,6 +35,7 @@
 
 mod auc;
 mod average_precision;
+mod bootstrap;
 mod brier;
 mod calibration;
 mod check;
@@ -41,22 +43,37 @@ mod choice;
 mod confusion;
 mod error;
 mod evaluate;
+mod lift;
 mod log_loss;
+mod predictions;
 mod ranking;
+mod segments;
 mod sessions;
+mod statistic;
 mod ties;
+mod weighted;
 
 pub use auc::roc_auc;
 pub use average_precision::average_precision;
+pub use bootstrap::{
+    BootstrapOptions, EvaluationWithIntervals, Interval, evaluate_with_intervals, ratio_interval,
+};
 pub use brier::brier;
 pub use calibration::{Binning, ReliabilityBin, calibration_error, reliability};
 pub use choice::{choice_log_loss, choice_losses};
 pub use confusion::Confusion;
 pub use error::MetricError;
 pub use evaluate::{EvaluateOptions, Evaluation, evaluate};
+pub use lift::{LiftPoint, lift};
 pub use log_loss::log_loss;
+pub use predictions::Predictions;
 pub use ranking::{
     mrr, ndcg, precision_at_1, precision_at_k, session_ndcg, session_precision,
     session_reciprocal_rank,
 };
+pub use segments::{Segment, segments};
 pub use sessions::Sessions;
+pub use statistic::Statistic;
+pub use weighted::WeightedEvaluator;
+
+pub(crate) use check::share as check_share;

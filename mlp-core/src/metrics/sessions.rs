@@ -46,6 +46,17 @@ impl Sessions {
         Self::from_offsets(offsets)
     }
 
+    /// From lengths that are known to be at least 1.
+    pub(super) fn of_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
+        let mut offsets = vec![0];
+        let mut end = 0;
+        for length in lengths {
+            end += length;
+            offsets.push(end);
+        }
+        Self { offsets }
+    }
+
     /// From the session of each row, shape `(n_rows,)`: a new one begins where the value changes.
     pub fn from_runs<T: PartialEq>(ids: &[T]) -> Self {
         let mut offsets = vec![0];

@@ -4,7 +4,9 @@
 
 mod edges;
 mod golden;
+mod intervals;
 mod properties;
+mod slices;
 mod ties;
 
 /// Equal but for the last few bits.
