@@ -8,6 +8,7 @@ mod catalog;
 mod feature;
 mod fit;
 mod gate;
+mod guard;
 mod model;
 mod rank;
 mod schema;
@@ -18,7 +19,10 @@ mod value;
 pub use catalog::Catalog;
 pub use feature::FeatureSet;
 pub use fit::{FitError, FitOptions, fit_logistic};
-pub use gate::{GateOptions, GateReport, Verdict, gate};
+pub use gate::{
+    Because, Comparison, GateOptions, GateReport, Interval, Paired, Verdict, gate, paired,
+};
+pub use guard::{Arm, ArmCounts, Guard, GuardOptions, GuardReport, GuardVerdict, ShareError};
 pub use model::{ARTIFACT_FORMAT, Artifact, ArtifactError, Family, Lineage, LinearModel};
 pub use rank::{Ranked, Ranker, Scratch};
 pub use schema::{Column, Entity, Field, FieldType, MAX_LIST, MAX_TEXT, Part, Schema, SchemaError};
