@@ -11,6 +11,7 @@ mod catalog;
 mod feature;
 mod fit;
 mod gate;
+mod guard;
 mod model;
 mod preprocess;
 mod rank;
@@ -24,7 +25,10 @@ pub use feature::FeatureSet;
 pub use fit::{
     CandidateScore, CrossValidation, FitError, FitOptions, Penalty, Solver, fit, fit_logistic,
 };
-pub use gate::{GateOptions, GateReport, Verdict, gate};
+pub use gate::{
+    Because, Comparison, GateOptions, GateReport, Interval, Paired, Verdict, gate, paired,
+};
+pub use guard::{Arm, ArmCounts, Guard, GuardOptions, GuardReport, GuardVerdict, ShareError};
 pub use model::{ARTIFACT_FORMAT, Artifact, ArtifactError, Family, Lineage, LinearModel};
 pub use preprocess::{Scaling, Selection};
 pub use rank::{Ranked, Ranker, Scratch};

@@ -1,6 +1,7 @@
 //! The shapes of bodies, as JSON Schema made from the domain's schema.
 
 use mlp_core::{Column, Entity, Field, FieldType, MAX_LIST, MAX_TEXT, Schema};
+use mlp_store::ModelStatus;
 use serde_json::{Map, Value as Json, json};
 
 /// What a body looks like.
@@ -161,7 +162,7 @@ fn model() -> Json {
         ),
         (
             "status",
-            json!({ "enum": ["champion", "challenger", "retired", "rejected"] }),
+            json!({ "enum": ModelStatus::ALL.map(ModelStatus::name) }),
         ),
         (
             "use_percentage",

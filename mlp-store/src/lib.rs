@@ -18,6 +18,7 @@ mod error;
 mod history;
 mod live;
 mod options;
+mod registry;
 mod signals;
 mod state;
 mod text;
@@ -29,8 +30,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::StoreError;
 pub use history::ItemHistory;
 pub use live::{
-    DEFAULT_EXPLORATION, EXPLORATION_SETTING, Live, LiveCatalog, LiveOptions, RankScratch, Serving,
-    ServingModel,
+    DEFAULT_EXPLORATION, EXPLORATION_SETTING, Live, LiveCatalog, LiveOptions,
+    MAX_RAISED_EXPLORATION, RAISED_EXPLORATION_SETTING, RankScratch, Serving, ServingModel,
+    exploration_share,
 };
 pub use options::StoreOptions;
 pub use traits::{

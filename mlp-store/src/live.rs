@@ -17,6 +17,27 @@ pub const EXPLORATION_SETTING: &str = "exploration";
 /// The share of explored sessions where the setting is not made.
 pub const DEFAULT_EXPLORATION: f64 = 0.05;
 
+/// The setting that holds the share of explored sessions while a challenger waits for its verdict:
+/// a number from 0 to [`MAX_RAISED_EXPLORATION`], `null` otherwise. Workers make it.
+pub const RAISED_EXPLORATION_SETTING: &str = "exploration_raised";
+
+/// The most that exploration rises to for a challenger's sake.
+pub const MAX_RAISED_EXPLORATION: f64 = 0.2;
+
+/// The share of explored sessions that the two settings' texts ask for. What is raised lifts a
+/// share that is less; one of 0 stays 0, since whoever set it wants no random list at all.
+pub fn exploration_share(setting: Option<&str>, raised: Option<&str>) -> f64 {
+    let share = |text: Option<&str>, most: f64| {
+        text.and_then(|text| text.parse::<f64>().ok())
+            .filter(|share| (0.0..=most).contains(share))
+    };
+    let set = share(setting, 1.0).unwrap_or(DEFAULT_EXPLORATION);
+    match share(raised, MAX_RAISED_EXPLORATION) {
+        Some(raised) if set > 0.0 => set.max(raised),
+        _ => set,
+    }
+}
+
 /// How [`Live`] follows the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveOptions {
@@ -257,11 +278,10 @@ impl Serving {
         let models: Vec<Arc<ServingModel>> = (rows.iter())
             .filter_map(|row| compile(row, schema, &catalog, before))
             .collect();
-        let exploration = store
-            .setting(EXPLORATION_SETTING)?
-            .and_then(|text| text.parse::<f64>().ok())
-            .filter(|share| (0.0..=1.0).contains(share))
-            .unwrap_or(DEFAULT_EXPLORATION);
+        let exploration = exploration_share(
+            store.setting(EXPLORATION_SETTING)?.as_deref(),
+            store.setting(RAISED_EXPLORATION_SETTING)?.as_deref(),
+        );
         Ok(Self {
             schema: Arc::clone(schema),
             versions,
@@ -439,6 +459,29 @@ fn compile(
         Err(error) => {
             tracing::error!(model_id = row.model_id, %error, "the model cannot serve");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exploration_rises_only_where_there_is_some() {
+        for (setting, raised, expected) in [
+            (None, None, 0.05),
+            (None, Some("0.2"), 0.2),
+            (Some("0.1"), Some("0.2"), 0.2),
+            (Some("0.5"), Some("0.2"), 0.5),
+            (Some("0"), Some("0.2"), 0.0),
+            (Some("0.1"), Some("null"), 0.1),
+            (Some("0.1"), Some("0.9"), 0.1),
+            (Some("2"), None, 0.05),
+            (Some("NaN"), Some("NaN"), 0.05),
+        ] {
+            let share = exploration_share(setting, raised);
+            assert_eq!(share, expected, "{setting:?} {raised:?}");
         }
     }
 }

@@ -69,12 +69,8 @@ impl SessionData {
             training.extend(newest(store, query(false, Half::Training, options.others))?);
         }
         training.sort_by_key(|session| (session.answered_us, session.inference_id));
-        let judging = newest(store, query(true, Half::Judging, options.explored))?;
-        let numbers = |sessions: &[LoggedSession]| -> Vec<Session> {
-            (sessions.iter())
-                .filter_map(|session| numbers(schema, &history, session))
-                .collect()
-        };
+        let judging = newest(store, judging_query(until_us, options.explored))?;
+        let numbers = |sessions: &[LoggedSession]| all_numbers(schema, &history, sessions);
         Ok(Self {
             answered_us: training
                 .first()
@@ -90,6 +86,38 @@ impl SessionData {
             judging: numbers(&judging),
         })
     }
+}
+
+/// The sessions to judge by that were answered at or before `until_us`, in microseconds since 1970,
+/// oldest first: at most `limit`, the newest.
+pub(crate) fn judging_sessions(
+    store: &dyn Store,
+    schema: &Schema,
+    until_us: i64,
+    limit: usize,
+) -> Result<Vec<(i64, Session)>> {
+    let history = ItemHistory::new(schema, &store.item_versions()?);
+    let sessions = newest(store, judging_query(until_us, limit))?;
+    Ok((sessions.iter())
+        .filter_map(|s| Some((s.answered_us, numbers(schema, &history, s)?)))
+        .collect())
+}
+
+/// The judging sessions, the newest first.
+pub(crate) fn judging_query(until_us: i64, limit: usize) -> SessionQuery {
+    SessionQuery {
+        explored: true,
+        half: Half::Judging,
+        answered_until_us: until_us,
+        before: i64::MAX,
+        limit,
+    }
+}
+
+fn all_numbers(schema: &Schema, history: &ItemHistory, sessions: &[LoggedSession]) -> Vec<Session> {
+    (sessions.iter())
+        .filter_map(|session| numbers(schema, history, session))
+        .collect()
 }
 
 /// Rows read at a time, so that no read holds the store for long.

@@ -3,11 +3,15 @@
 
 mod data;
 mod inference;
+mod judging;
 mod tasks;
 mod training;
+mod verdict;
 mod worker;
 
 pub use data::{DataOptions, SessionData};
+pub use judging::{Judge, JudgingOptions};
 pub use tasks::TrainingRequest;
 pub use training::{TrainingError, TrainingOptions, train};
+pub use verdict::Switches;
 pub use worker::{StopReport, Worker, WorkerOptions};

@@ -29,7 +29,7 @@ pub(crate) fn run(shared: &Shared) {
 
 /// Lets all other threads go first: training takes what serving leaves. On Linux a thread has a
 /// priority of its own; elsewhere it would be the whole process's.
-fn yield_to_others() {
+pub(crate) fn yield_to_others() {
     #[cfg(target_os = "linux")]
     if let Err(error) =
         rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS)
@@ -149,7 +149,7 @@ fn failed(error: &TrainingError, settle: Duration, lease: &Lease) -> Outcome {
     }
 }
 
-fn micros(duration: Duration) -> i64 {
+pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 

@@ -1,14 +1,15 @@
 //! The training job: read sessions, fit, judge, decide.
 
 use mlp_core::{
-    ArtifactError, FitError, FitOptions, GateOptions, GateReport, Lineage, PairTable, Schema,
-    Verdict, fit_logistic, gate,
+    ArtifactError, FitError, FitOptions, GateOptions, Lineage, PairTable, Schema, fit_logistic,
+    gate,
 };
 use mlp_store::{
     DecisionKind, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store, StoreError, TaskId,
 };
 
 use crate::data::{DataOptions, SessionData};
+use crate::verdict::{self, Switches};
 
 /// How models are trained and judged.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,9 +66,9 @@ pub fn train(
     options: &TrainingOptions,
 ) -> Result<(NewModel, NewDecision), TrainingError> {
     let data = SessionData::read(store, schema, until_us, &options.data)?;
-    let champion = Registry::serving_models(store)?
-        .into_iter()
-        .find(|model| model.status == ModelStatus::Champion);
+    let serving = Registry::serving_models(store)?;
+    let has_canary = (serving.iter()).any(|model| model.status == ModelStatus::Canary);
+    let champion = (serving.into_iter()).find(|model| model.status == ModelStatus::Champion);
     let lineage = Lineage {
         from_us: data.answered_us.map(|(first, _)| first),
         to_us: data.answered_us.map(|(_, last)| last),
@@ -88,11 +89,16 @@ pub fn train(
         task_id: Some(task_id),
         artifact: artifact.to_json(),
     };
-    Ok((model, decision(&report, old_id, &options.gate)))
+    let mut decision = verdict::of_gate(&report, old_id, &options.gate, &Switches::read(store)?);
+    if has_canary && decision.kind == DecisionKind::Canary {
+        decision.kind = DecisionKind::Wait;
+        decision.reason = format!("waits for the end of the canary; then {}", decision.reason);
+    }
+    Ok((model, decision))
 }
 
 /// The champion's model, where it can be used: one of another schema is no champion to beat.
-fn usable(row: &ModelRow, schema: &Schema) -> Option<mlp_core::LinearModel> {
+pub(crate) fn usable(row: &ModelRow, schema: &Schema) -> Option<mlp_core::LinearModel> {
     let artifact = mlp_core::Artifact::from_json(&row.artifact);
     match artifact.and_then(|artifact| artifact.model(schema)) {
         Ok(model) => Some(model),
@@ -100,47 +106,5 @@ fn usable(row: &ModelRow, schema: &Schema) -> Option<mlp_core::LinearModel> {
             tracing::warn!(model_id = row.model_id, %error, "the champion cannot be compared with");
             None
         }
-    }
-}
-
-/// Puts a verdict into a sentence.
-fn decision(report: &GateReport, champion: Option<i64>, options: &GateOptions) -> NewDecision {
-    let number = |x: Option<f64>| x.map_or("undefined".to_owned(), |x| format!("{x:.4}"));
-    let compared = || {
-        format!(
-            "on {} judging sessions log loss {} against {} and precision@1 {} against {} of model {}",
-            report.sessions,
-            number(report.challenger_log_loss),
-            number(report.champion_log_loss),
-            number(report.challenger_precision_at_1),
-            number(report.champion_precision_at_1),
-            champion.unwrap_or_default(),
-        )
-    };
-    let (kind, reason) = match report.verdict {
-        Verdict::Promote if champion.is_none() => (
-            DecisionKind::Promote,
-            "promoted: there was no champion".to_owned(),
-        ),
-        Verdict::Promote => (
-            DecisionKind::Promote,
-            format!("promoted: not worse, {}", compared()),
-        ),
-        Verdict::Reject => (
-            DecisionKind::Reject,
-            format!("rejected: worse, {}", compared()),
-        ),
-        Verdict::Wait => (
-            DecisionKind::Wait,
-            format!(
-                "no verdict: {} judging sessions with {} picks, at least {} with 1 pick are needed",
-                report.sessions, report.picked, options.min_sessions
-            ),
-        ),
-    };
-    NewDecision {
-        kind,
-        reason,
-        evidence: serde_json::to_string(report).unwrap_or_default(),
     }
 }

@@ -12,6 +12,7 @@ use mlp_store::{
 };
 
 use crate::inference;
+use crate::judging::{self, JudgingOptions};
 use crate::tasks;
 use crate::training::TrainingOptions;
 
@@ -27,12 +28,14 @@ pub struct WorkerOptions {
     pub poll: Duration,
     /// Whether it ranks. Default true.
     pub inference: bool,
-    /// Whether it trains. Default true.
+    /// Whether it trains and judges. Default true.
     pub training: bool,
     /// How long an answer can change before models learn from it. Default 60 s.
     pub settle: Duration,
     /// How it trains.
     pub train: TrainingOptions,
+    /// How it judges what waits for a verdict.
+    pub judging: JudgingOptions,
     /// The time of day, for the age of answers. Default the system's.
     pub clock: Arc<dyn Clock>,
 }
@@ -47,6 +50,7 @@ impl Default for WorkerOptions {
             training: true,
             settle: Duration::from_secs(60),
             train: TrainingOptions::default(),
+            judging: JudgingOptions::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -161,6 +165,7 @@ impl Worker {
         }
         if worker.shared.options.training {
             worker.spawn("mlp-train", tasks::run)?;
+            worker.spawn("mlp-judge", judging::run)?;
         }
         Ok(worker)
     }

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use mlp_core::{GateOptions, GateReport, LinearModel, PairTable, Session, Verdict, gate};
+use mlp_core::{
+    Because, Comparison, GateOptions, GateReport, LinearModel, PairTable, Paired, Session, gate,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use crate::support::{inline, noise};
 
@@ -43,21 +47,17 @@ fn verdict(
     table: &PairTable,
     least: usize,
 ) -> GateReport {
-    gate(
-        champion,
-        challenger,
-        table,
-        &GateOptions {
-            min_sessions: least,
-        },
-    )
-    .unwrap()
+    let options = GateOptions {
+        min_sessions: least,
+        ..GateOptions::default()
+    };
+    gate(champion, challenger, table, &options).unwrap()
 }
 
 #[test]
 fn verdicts() {
     let (many, few, unpicked, none) = (
-        judging(200, true),
+        judging(400, true),
         judging(20, true),
         judging(200, false),
         judging(0, true),
@@ -67,6 +67,7 @@ fn verdicts() {
     // The right order with probabilities that are far off, and the wrong order with fair ones.
     let loud = model(-1.5, 20.0);
     let reversed = model(-1.2, -0.1);
+    let no_champion = None;
     for (what, champion, challenger, table, least, expected) in [
         (
             "the better one",
@@ -74,7 +75,7 @@ fn verdicts() {
             &good,
             &many,
             100,
-            Verdict::Promote,
+            Because::Better,
         ),
         (
             "the worse one",
@@ -82,7 +83,7 @@ fn verdicts() {
             &flat,
             &many,
             100,
-            Verdict::Reject,
+            Because::Worse,
         ),
         (
             "the same again",
@@ -90,7 +91,7 @@ fn verdicts() {
             &good,
             &many,
             100,
-            Verdict::Promote,
+            Because::NotWorthwhile,
         ),
         (
             "same order, worse log loss",
@@ -98,7 +99,7 @@ fn verdicts() {
             &loud,
             &many,
             100,
-            Verdict::Reject,
+            Because::Worse,
         ),
         (
             "better log loss, worse first place",
@@ -106,15 +107,15 @@ fn verdicts() {
             &reversed,
             &many,
             100,
-            Verdict::Reject,
+            Because::WorseFirstPlace,
         ),
         (
-            "just enough sessions",
+            "few sessions, noise",
             Some(&flat),
             &good,
             &few,
             20,
-            Verdict::Promote,
+            Because::Undecided,
         ),
         (
             "too few sessions",
@@ -122,7 +123,7 @@ fn verdicts() {
             &good,
             &few,
             21,
-            Verdict::Wait,
+            Because::FewSessions,
         ),
         (
             "too few sessions, and worse",
@@ -130,7 +131,7 @@ fn verdicts() {
             &flat,
             &few,
             100,
-            Verdict::Wait,
+            Because::FewSessions,
         ),
         (
             "no picks",
@@ -138,22 +139,116 @@ fn verdicts() {
             &good,
             &unpicked,
             100,
-            Verdict::Wait,
+            Because::FewPicks,
         ),
-        ("no sessions", Some(&flat), &good, &none, 0, Verdict::Wait),
-        ("no champion", None, &reversed, &many, 100, Verdict::Promote),
+        (
+            "no sessions",
+            Some(&flat),
+            &good,
+            &none,
+            0,
+            Because::FewSessions,
+        ),
+        (
+            "no champion",
+            no_champion,
+            &reversed,
+            &many,
+            100,
+            Because::NoChampion,
+        ),
         (
             "no champion, no sessions",
             None,
             &good,
             &none,
             100,
-            Verdict::Promote,
+            Because::NoChampion,
         ),
     ] {
         let report = verdict(champion, challenger, table, least);
-        assert_eq!(report.verdict, expected, "{what}: {report:?}");
+        assert_eq!(report.because, expected, "{what}: {report:?}");
+        assert_eq!(report.verdict, expected.verdict(), "{what}");
     }
+}
+
+#[test]
+fn a_challenger_that_is_never_found_better_does_not_wait_for_ever() {
+    let options = GateOptions {
+        max_sessions: 3000,
+        worthwhile: 0.0,
+        ..GateOptions::default()
+    };
+    let mut comparison = Comparison::new(&options);
+    let mut because = Vec::new();
+    for i in 0..3000 {
+        comparison.push(&pair(if i % 2 == 0 { 0.5 } else { -0.5 }, Some(0.0)));
+        if because.last() != Some(&comparison.because()) {
+            because.push(comparison.because());
+        }
+    }
+    use Because::{Exhausted, FewSessions, Undecided};
+    assert_eq!(because, [FewSessions, Undecided, Exhausted]);
+}
+
+#[test]
+fn one_session_counts_for_no_more_than_the_clip() {
+    let run = |outlier: f64| {
+        let mut comparison = Comparison::new(&GateOptions::default());
+        for i in 0..400 {
+            comparison.push(&pair(if i % 2 == 0 { 0.3 } else { -0.1 }, Some(0.0)));
+        }
+        comparison.push(&pair(outlier, Some(0.0)));
+        comparison
+    };
+    assert_eq!(run(-36.0).improvement(), run(-4.0).improvement());
+    assert_eq!(run(36.0).improvement(), run(4.0).improvement());
+    assert_eq!(run(-36.0).because(), Because::Better);
+}
+
+fn pair(improvement: f64, first_place: Option<f64>) -> Paired {
+    Paired {
+        improvement,
+        first_place,
+    }
+}
+
+/// Runs of sessions whose differences have random signs, watched after each of 20,000 sessions;
+/// gives how many of `runs` ever promoted.
+fn promoted_by_chance(runs: u64) -> usize {
+    let options = GateOptions {
+        max_sessions: usize::MAX,
+        worthwhile: 0.0,
+        ..GateOptions::default()
+    };
+    let promoted = |run: u64| {
+        let mut rng = ChaCha8Rng::seed_from_u64(run);
+        let mut comparison = Comparison::new(&options);
+        (0..20_000).any(|_| {
+            // Magnitudes as between two models of the same list: mostly small, some large.
+            let size = -0.3 * rng.random::<f64>().max(1e-300).ln();
+            let sign = if rng.random::<bool>() { 1.0 } else { -1.0 };
+            let first = [-1.0, 0.0, 0.0, 0.0, 1.0][rng.random_range(0..5)];
+            comparison.push(&pair(sign * size, rng.random_bool(0.8).then_some(first)));
+            comparison.because() == Because::Better
+        })
+    };
+    (0..runs).filter(|run| promoted(*run)).count()
+}
+
+/// Issue: at most 5 % of 400. Of 60 with 2.5 %, more than 7 happen once in 2,000 times.
+#[test]
+fn chance_is_not_promoted_however_often_one_looks() {
+    let promoted = promoted_by_chance(60);
+    assert!(promoted <= 7, "{promoted} of 60");
+}
+
+#[test]
+#[ignore = "400 runs of 20,000 sessions: scripts/verify.sh gate"]
+fn chance_is_promoted_in_at_most_5_percent_of_400_runs() {
+    let promoted = promoted_by_chance(400);
+    println!("promoted by chance: {promoted} of 400");
+    assert!(promoted <= 20, "{promoted} of 400");
 }
 
 #[test]
@@ -163,8 +258,14 @@ fn the_report_has_both_models_numbers() {
     let report = verdict(Some(&old), &new, &table, 100);
     let (champion, challenger) = (old.evaluate(&table).unwrap(), new.evaluate(&table).unwrap());
     assert_eq!((report.sessions, report.picked), (200, 200));
-    assert_eq!(report.champion_log_loss, champion.log_loss);
-    assert_eq!(report.challenger_log_loss, challenger.log_loss);
+    let improvement = report.improvement.unwrap();
+    let losses = report.champion_log_loss.zip(report.challenger_log_loss);
+    let (before, after) = losses.unwrap();
+    assert!((improvement.mean - (before - after)).abs() < 1e-12);
+    assert!(improvement.low < improvement.mean && improvement.mean < improvement.high);
+    let first = report.first_place.unwrap();
+    let expected = challenger.precision_at_1.unwrap() - champion.precision_at_1.unwrap();
+    assert!((first.mean - expected).abs() < 1e-12);
     assert_eq!(report.champion_precision_at_1, champion.precision_at_1);
     assert_eq!(report.challenger_precision_at_1, challenger.precision_at_1);
     assert!(report.challenger_log_loss < report.champion_log_loss);

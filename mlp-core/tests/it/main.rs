@@ -3,6 +3,7 @@
 mod features;
 mod fit;
 mod gate;
+mod guard;
 mod metrics;
 mod ranker;
 mod replay;

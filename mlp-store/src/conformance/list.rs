@@ -155,6 +155,12 @@ macro_rules! conformance_list {
                 a_rejected_model_does_not_serve
                 a_model_that_waits_is_a_challenger
                 the_champion_cannot_be_dismissed
+                a_canary_answers_its_share
+                a_canary_is_promoted
+                a_canary_is_withdrawn
+                a_canary_that_is_dismissed_leaves_the_champion_all
+                a_canary_waits_again_when_the_champion_changes
+                a_canary_that_cannot_be_watched_is_refused
                 deciding_about_no_model_says_so
                 decisions_keep_reason_and_evidence
                 the_registry_version_rises_with_every_change

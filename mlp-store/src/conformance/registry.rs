@@ -1,7 +1,7 @@
 //! Models, decisions and settings.
 
 use super::bench::{Bench, Opened, decision, model, ok};
-use crate::types::{DecisionKind, ModelStatus, NewModel, TaskId};
+use crate::types::{CANARY_SHARE_SETTING, DecisionKind, ModelStatus, NewModel, TaskId};
 
 #[track_caller]
 fn insert(open: &Opened<'_>, name: &str) -> i64 {
@@ -112,8 +112,8 @@ pub(super) fn rollback_goes_back_champion_by_champion(bench: &Bench) {
     assert!(!decide(&open, c, DecisionKind::Rollback), "none was before");
     assert_eq!(champion(&open), Some(a));
     assert_eq!(ok(open.store.decisions(10)).len(), 5);
-    use ModelStatus::{Champion, Retired};
-    assert_eq!(statuses(&open), [Champion, Retired, Retired]);
+    use ModelStatus::{Champion, RolledBack};
+    assert_eq!(statuses(&open), [Champion, RolledBack, RolledBack]);
 }
 
 pub(super) fn a_rolled_back_model_can_be_promoted_again(bench: &Bench) {
@@ -166,6 +166,117 @@ pub(super) fn the_champion_cannot_be_dismissed(bench: &Bench) {
     }
     assert_eq!(champion(&open), Some(a));
     assert_eq!(ok(open.store.decisions(10)).len(), 1);
+}
+
+/// The shares of all models, by number.
+#[track_caller]
+fn shares(open: &Opened<'_>) -> Vec<f64> {
+    let mut models = ok(open.store.models(100));
+    models.reverse();
+    models.iter().map(|m| m.use_percentage).collect()
+}
+
+/// A champion and a canary that answers a quarter.
+#[track_caller]
+fn with_canary(open: &Opened<'_>) -> (i64, i64) {
+    let (a, b) = (insert(open, "a"), insert(open, "b"));
+    decide(open, a, DecisionKind::Promote);
+    ok(open.store.set_setting(CANARY_SHARE_SETTING, "0.25"));
+    assert!(decide(open, b, DecisionKind::Canary));
+    (a, b)
+}
+
+pub(super) fn a_canary_answers_its_share(bench: &Bench) {
+    let open = bench.open();
+    let (a, b) = with_canary(&open);
+    use ModelStatus::{Canary, Champion};
+    assert_eq!(statuses(&open), [Champion, Canary]);
+    assert_eq!(shares(&open), [0.75, 0.25]);
+    let serving = ok(open.store.serving_models());
+    let serving: Vec<i64> = serving.iter().map(|m| m.model_id).collect();
+    assert_eq!(serving, [a, b]);
+}
+
+pub(super) fn a_canary_is_promoted(bench: &Bench) {
+    let open = bench.open();
+    let (a, b) = with_canary(&open);
+    assert!(decide(&open, b, DecisionKind::Promote));
+    assert_eq!(champion(&open), Some(b));
+    assert!(decide(&open, b, DecisionKind::Rollback));
+    assert_eq!(champion(&open), Some(a));
+    use ModelStatus::{Champion, RolledBack};
+    assert_eq!(statuses(&open), [Champion, RolledBack]);
+}
+
+pub(super) fn a_canary_is_withdrawn(bench: &Bench) {
+    let open = bench.open();
+    let (a, b) = with_canary(&open);
+    assert!(decide(&open, b, DecisionKind::Withdraw));
+    assert_eq!(champion(&open), Some(a));
+    use ModelStatus::{Champion, RolledBack};
+    assert_eq!(statuses(&open), [Champion, RolledBack]);
+    let again = open.store.decide(b, &decision(DecisionKind::Withdraw));
+    assert!(again.is_err(), "it is no canary any more");
+    assert!(
+        !decide(&open, b, DecisionKind::Rollback),
+        "it never was champion"
+    );
+}
+
+pub(super) fn a_canary_that_is_dismissed_leaves_the_champion_all(bench: &Bench) {
+    use ModelStatus::{Challenger, Champion, Rejected};
+    for (kind, status) in [
+        (DecisionKind::Reject, Rejected),
+        (DecisionKind::Wait, Challenger),
+    ] {
+        let open = bench.open();
+        let (a, b) = with_canary(&open);
+        assert!(decide(&open, b, kind));
+        assert_eq!(champion(&open), Some(a));
+        assert_eq!(statuses(&open), [Champion, status]);
+    }
+}
+
+pub(super) fn a_canary_waits_again_when_the_champion_changes(bench: &Bench) {
+    let open = bench.open();
+    let (a, b) = with_canary(&open);
+    let c = insert(&open, "c");
+    use ModelStatus::{Challenger, Champion, Retired, RolledBack};
+    decide(&open, c, DecisionKind::Promote);
+    assert_eq!(champion(&open), Some(c));
+    assert_eq!(statuses(&open), [Retired, Challenger, Champion]);
+    assert!(decide(&open, b, DecisionKind::Canary));
+    assert!(decide(&open, 0, DecisionKind::Rollback));
+    assert_eq!(champion(&open), Some(a));
+    assert_eq!(statuses(&open), [Champion, Challenger, RolledBack]);
+}
+
+pub(super) fn a_canary_that_cannot_be_watched_is_refused(bench: &Bench) {
+    let open = bench.open();
+    let [a, b, c] = ["a", "b", "c"].map(|name| insert(&open, name));
+    let refused = |model_id: i64, what: &str| {
+        let error = open.store.decide(model_id, &decision(DecisionKind::Canary));
+        let error = error.expect_err(what).to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    ok(open.store.set_setting(CANARY_SHARE_SETTING, "0.25"));
+    refused(b, "no champion");
+    decide(&open, a, DecisionKind::Promote);
+    refused(a, "is the champion");
+    // More than the most is no share, as is what is no number.
+    for share in ["0", "0.51", "-0.1", "NaN", "much"] {
+        ok(open.store.set_setting(CANARY_SHARE_SETTING, share));
+        refused(b, "answer nobody");
+    }
+    ok(open.store.set_setting(CANARY_SHARE_SETTING, "0.5"));
+    assert!(decide(&open, b, DecisionKind::Canary));
+    refused(c, "a canary already");
+    assert_eq!(shares(&open), [0.5, 0.5, 0.0]);
+    assert_eq!(
+        ok(open.store.decisions(10)).len(),
+        2,
+        "a refusal leaves nothing"
+    );
 }
 
 pub(super) fn deciding_about_no_model_says_so(bench: &Bench) {

@@ -12,8 +12,10 @@ use super::error::{Failure, Result};
 use super::state::{locked_meta, set_meta};
 use super::values::{Moment, clean, named, sql_limit};
 use crate::error::StoreError;
+use crate::registry::refusal;
 use crate::types::{
-    DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel, TaskId,
+    CANARY_SHARE_SETTING, DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel,
+    TaskId, canary_share,
 };
 
 type Public<T> = std::result::Result<T, StoreError>;
@@ -155,13 +157,33 @@ pub(super) fn decide(
     match decision.kind {
         DecisionKind::Promote if status == ModelStatus::Champion => {}
         DecisionKind::Promote => crown(session, model_id, Some(decision_id))?,
+        DecisionKind::Canary => admit(session, model_id, status)?,
+        DecisionKind::Withdraw if status != ModelStatus::Canary => {
+            return Err(Failure::invalid(format!("model `{model_id}` is no canary")));
+        }
+        DecisionKind::Withdraw => dismiss(session, model_id, status, ModelStatus::RolledBack)?,
         // The one that goes leaves no way back to itself: a second rollback goes further back.
         DecisionKind::Rollback => crown(session, model_id, None)?,
         DecisionKind::Reject => dismiss(session, model_id, status, ModelStatus::Rejected)?,
         DecisionKind::Wait => dismiss(session, model_id, status, ModelStatus::Challenger)?,
     }
+    check_shares(session)?;
     raise(session, version)?;
     Ok(true)
+}
+
+/// Lets nothing be kept that would leave a session without a model.
+fn check_shares(session: &mut Session<'_>) -> Result<()> {
+    let select = "SELECT coalesce(sum(use_percentage), 0),
+            count(*) FILTER (WHERE status = 'champion')
+        FROM models_registry";
+    let row = session.query_one(select, &[])?;
+    let (total, champions): (f64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    if (total - champions as f64).abs() > 1e-9 {
+        let message = format!("the shares of traffic sum to `{total}`, must be `{champions}`");
+        return Err(Failure::invalid(message));
+    }
+    Ok(())
 }
 
 /// Keeps a decision; gives its number.
@@ -189,12 +211,18 @@ fn status(session: &mut Session<'_>, model_id: i64) -> Result<Option<ModelStatus
     row.map(read).transpose()
 }
 
-/// Makes a model the champion with all the traffic, and retires the champion. `replaced_by` is the
-/// decision that a rollback would undo.
+/// Makes a model the champion with all the traffic; the champion retires, or is rolled back where
+/// there is no decision `replaced_by` that a rollback would undo. Another canary waits again.
 fn crown(session: &mut Session<'_>, model_id: i64, replaced_by: Option<i64>) -> Result<()> {
-    let retire = "UPDATE models_registry SET status = 'retired', replaced_by = $1
+    let goes = match replaced_by {
+        Some(_) => ModelStatus::Retired,
+        None => ModelStatus::RolledBack,
+    };
+    let retire = "UPDATE models_registry SET status = $2, replaced_by = $1
         WHERE status = 'champion'";
-    session.execute(retire, &[&replaced_by])?;
+    session.execute(retire, &[&replaced_by, &goes.name()])?;
+    let waits = "UPDATE models_registry SET status = 'challenger' WHERE status = 'canary'";
+    session.execute(waits, &[])?;
     let shares = "UPDATE models_registry SET use_percentage = 0 WHERE use_percentage > 0";
     session.execute(shares, &[])?;
     let crown = "UPDATE models_registry
@@ -214,7 +242,34 @@ fn dismiss(
         let message = format!("model `{model_id}` is the champion: promote another, or roll back");
         return Err(Failure::invalid(message));
     }
-    let update = "UPDATE models_registry SET status = $2, replaced_by = NULL WHERE model_id = $1";
+    let update = "UPDATE models_registry SET status = $2, replaced_by = NULL, use_percentage = 0
+        WHERE model_id = $1";
     session.execute(update, &[&model_id, &status.name()])?;
+    if before == ModelStatus::Canary {
+        let all = "UPDATE models_registry SET use_percentage = 1 WHERE status = 'champion'";
+        session.execute(all, &[])?;
+    }
+    Ok(())
+}
+
+/// Lets a model answer a share of the champion's traffic.
+fn admit(session: &mut Session<'_>, model_id: i64, before: ModelStatus) -> Result<()> {
+    let select = "SELECT count(*) FILTER (WHERE status = 'champion' AND model_id <> $1),
+            count(*) FILTER (WHERE status = 'canary')
+        FROM models_registry";
+    let row = session.query_one(select, &[&model_id])?;
+    let (champions, canaries): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let select = "SELECT value FROM settings WHERE name = $1";
+    let row = session.query_opt(select, &[&CANARY_SHARE_SETTING])?;
+    let setting: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+    let share = canary_share(setting.as_deref());
+    if let Some(message) = refusal(model_id, before, champions, canaries, share) {
+        return Err(Failure::invalid(message));
+    }
+    let canary = "UPDATE models_registry
+        SET status = 'canary', use_percentage = $2, replaced_by = NULL WHERE model_id = $1";
+    session.execute(canary, &[&model_id, &share])?;
+    let rest = "UPDATE models_registry SET use_percentage = 1 - $1 WHERE status = 'champion'";
+    session.execute(rest, &[&share])?;
     Ok(())
 }

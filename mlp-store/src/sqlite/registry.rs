@@ -7,8 +7,10 @@ use super::db::Durability;
 use super::error::{Failure, Result};
 use super::state::{named, sql_limit};
 use crate::error::StoreError;
+use crate::registry::refusal;
 use crate::types::{
-    DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel, TaskId,
+    CANARY_SHARE_SETTING, DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel,
+    TaskId, canary_share,
 };
 
 type Public<T> = std::result::Result<T, StoreError>;
@@ -154,13 +156,32 @@ pub(super) fn decide(
     match decision.kind {
         DecisionKind::Promote if status == ModelStatus::Champion => {}
         DecisionKind::Promote => crown(tx, model_id, Some(decision_id))?,
+        DecisionKind::Canary => admit(tx, model_id, status)?,
+        DecisionKind::Withdraw if status != ModelStatus::Canary => {
+            return Err(Failure::invalid(format!("model `{model_id}` is no canary")));
+        }
+        DecisionKind::Withdraw => dismiss(tx, model_id, status, ModelStatus::RolledBack)?,
         // The one that goes leaves no way back to itself: a second rollback goes further back.
         DecisionKind::Rollback => crown(tx, model_id, None)?,
         DecisionKind::Reject => dismiss(tx, model_id, status, ModelStatus::Rejected)?,
         DecisionKind::Wait => dismiss(tx, model_id, status, ModelStatus::Challenger)?,
     }
+    check_shares(tx)?;
     raise_version(tx)?;
     Ok(true)
+}
+
+/// Lets nothing be kept that would leave a session without a model.
+fn check_shares(tx: &Transaction<'_>) -> Result<()> {
+    let select = "SELECT total(use_percentage), count(*) FILTER (WHERE status = 'champion')
+        FROM models";
+    let (total, champions): (f64, i64) =
+        tx.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if (total - champions as f64).abs() > 1e-9 {
+        let message = format!("the shares of traffic sum to `{total}`, must be `{champions}`");
+        return Err(Failure::invalid(message));
+    }
+    Ok(())
 }
 
 /// The champion that the present one replaced: the last to be replaced by a promotion.
@@ -178,12 +199,19 @@ fn status(tx: &Transaction<'_>, model_id: i64) -> Result<Option<ModelStatus>> {
     Ok(status.optional()?)
 }
 
-/// Makes a model the champion with all the traffic, and retires the champion. `replaced_by` is the
-/// decision that a rollback would undo.
+/// Makes a model the champion with all the traffic; the champion retires, or is rolled back where
+/// there is no decision `replaced_by` that a rollback would undo. Another canary waits again.
 fn crown(tx: &Transaction<'_>, model_id: i64, replaced_by: Option<i64>) -> Result<()> {
-    let retire = "UPDATE models SET status = 'retired', replaced_by = ?1
-        WHERE status = 'champion'";
-    tx.execute(retire, [replaced_by])?;
+    let goes = match replaced_by {
+        Some(_) => ModelStatus::Retired,
+        None => ModelStatus::RolledBack,
+    };
+    let retire = "UPDATE models SET status = ?2, replaced_by = ?1 WHERE status = 'champion'";
+    tx.execute(retire, params![replaced_by, goes.name()])?;
+    tx.execute(
+        "UPDATE models SET status = 'challenger' WHERE status = 'canary'",
+        [],
+    )?;
     tx.execute(
         "UPDATE models SET use_percentage = 0 WHERE use_percentage > 0",
         [],
@@ -205,7 +233,35 @@ fn dismiss(
         let message = format!("model `{model_id}` is the champion: promote another, or roll back");
         return Err(Failure::invalid(message));
     }
-    let update = "UPDATE models SET status = ?2, replaced_by = NULL WHERE model_id = ?1";
+    let update = "UPDATE models SET status = ?2, replaced_by = NULL, use_percentage = 0
+        WHERE model_id = ?1";
     tx.execute(update, params![model_id, status.name()])?;
+    if before == ModelStatus::Canary {
+        let all = "UPDATE models SET use_percentage = 1 WHERE status = 'champion'";
+        tx.execute(all, [])?;
+    }
+    Ok(())
+}
+
+/// Lets a model answer a share of the champion's traffic.
+fn admit(tx: &Transaction<'_>, model_id: i64, before: ModelStatus) -> Result<()> {
+    let select = "SELECT count(*) FILTER (WHERE status = 'champion' AND model_id <> ?1),
+            count(*) FILTER (WHERE status = 'canary')
+        FROM models";
+    let (champions, canaries): (i64, i64) =
+        tx.query_row(select, [model_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let select = "SELECT value FROM settings WHERE name = ?1";
+    let setting: Option<String> = tx
+        .query_row(select, [CANARY_SHARE_SETTING], |row| row.get(0))
+        .optional()?;
+    let share = canary_share(setting.as_deref());
+    if let Some(message) = refusal(model_id, before, champions, canaries, share) {
+        return Err(Failure::invalid(message));
+    }
+    let canary = "UPDATE models
+        SET status = 'canary', use_percentage = ?2, replaced_by = NULL WHERE model_id = ?1";
+    tx.execute(canary, params![model_id, share])?;
+    let rest = "UPDATE models SET use_percentage = 1 - ?1 WHERE status = 'champion'";
+    tx.execute(rest, [share])?;
     Ok(())
 }

@@ -7,7 +7,10 @@ mod task;
 mod upkeep;
 
 pub use item::{ItemChange, ItemVersion, Versions};
-pub use model::{DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel};
+pub use model::{
+    AUTO_PROMOTE_SETTING, AUTO_RETRAIN_SETTING, CANARY_SHARE_SETTING, DecisionKind, DecisionRow,
+    MAX_CANARY_SHARE, ModelRow, ModelStatus, NewDecision, NewModel, canary_share,
+};
 pub use session::{
     Counts, Idempotency, ImportedSession, LoggedSession, NONE_OF_THESE, NewSession, Priority,
     RESULTS_PER_INFERENCE, Ranking, ResultRow, SessionOp, SessionQuery, SessionReply, Shown,

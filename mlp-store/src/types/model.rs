@@ -4,6 +4,28 @@ use serde::{Deserialize, Serialize};
 
 use super::task::TaskId;
 
+/// The setting that holds the share of traffic that a canary answers, a number from 0 to
+/// [`MAX_CANARY_SHARE`]; 0, where it is not made: what passes the gate is promoted at once.
+pub const CANARY_SHARE_SETTING: &str = "canary_share";
+
+/// The most that a canary answers: beyond a half it is the champion that is tried.
+pub const MAX_CANARY_SHARE: f64 = 0.5;
+
+/// The setting that says whether a worker promotes what passes the gate, `true` or `false`; `true`,
+/// where it is not made.
+pub const AUTO_PROMOTE_SETTING: &str = "auto_promote";
+
+/// The setting that says whether a worker's triggers start trainings, `true` or `false`; `true`,
+/// where it is not made.
+pub const AUTO_RETRAIN_SETTING: &str = "auto_retrain";
+
+/// The share of traffic in [`CANARY_SHARE_SETTING`]'s text; 0 where it is none.
+pub fn canary_share(text: Option<&str>) -> f64 {
+    text.and_then(|text| text.parse().ok())
+        .filter(|share| (0.0..=MAX_CANARY_SHARE).contains(share))
+        .unwrap_or(0.0)
+}
+
 /// A model's place in the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -12,19 +34,26 @@ pub enum ModelStatus {
     Champion,
     /// It waits for a verdict.
     Challenger,
+    /// It answers a share of the traffic beside the champion, and is watched.
+    Canary,
     /// It was champion.
     Retired,
     /// It was found worse.
     Rejected,
+    /// It answered users, and was taken back.
+    #[serde(rename = "rolled_back")]
+    RolledBack,
 }
 
 impl ModelStatus {
     /// Every status.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Champion,
         Self::Challenger,
+        Self::Canary,
         Self::Retired,
         Self::Rejected,
+        Self::RolledBack,
     ];
 
     /// The name in the store and on the wire.
@@ -32,8 +61,10 @@ impl ModelStatus {
         match self {
             Self::Champion => "champion",
             Self::Challenger => "challenger",
+            Self::Canary => "canary",
             Self::Retired => "retired",
             Self::Rejected => "rejected",
+            Self::RolledBack => "rolled_back",
         }
     }
 }
@@ -70,8 +101,13 @@ pub struct ModelRow {
 pub enum DecisionKind {
     /// It becomes the champion; the champion before it retires.
     Promote,
+    /// It becomes the canary: it answers the share that [`CANARY_SHARE_SETTING`] says, the champion
+    /// the rest. There has to be a champion, and no other canary.
+    Canary,
+    /// The canary goes; the champion answers all again.
+    Withdraw,
     /// The champion goes, and leaves the line of champions: the one that it replaced comes back, so
-    /// that a second rollback goes further back.
+    /// that a second rollback goes further back. A canary waits again.
     Rollback,
     /// It is found worse; the champion cannot be.
     Reject,
@@ -81,12 +117,21 @@ pub enum DecisionKind {
 
 impl DecisionKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Promote, Self::Rollback, Self::Reject, Self::Wait];
+    pub const ALL: [Self; 6] = [
+        Self::Promote,
+        Self::Canary,
+        Self::Withdraw,
+        Self::Rollback,
+        Self::Reject,
+        Self::Wait,
+    ];
 
     /// The name in the store and on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::Promote => "promote",
+            Self::Canary => "canary",
+            Self::Withdraw => "withdraw",
             Self::Rollback => "rollback",
             Self::Reject => "reject",
             Self::Wait => "wait",
