@@ -37,7 +37,7 @@ mod minimise;
 pub use blocks::sum_blocks;
 pub use cholesky::{Cholesky, NotPositiveDefinite};
 pub use direction::MAX_NEWTON;
-pub use logistic::LogisticLoss;
+pub use logistic::{LogisticLoss, minimise_logistic};
 pub use minimise::{Options, Solution, minimise};
 
 use ndarray::Array2;
