@@ -24,7 +24,7 @@
 //! // The weight is penalised, the constant behind it is not.
 //! let found = minimise(&loss, &[1.0, 0.0], loss.origin(), &Options::default())?;
 //! assert!(found.converged);
-//! assert_eq!(format!("{:.3?}", found.weights), "[0.520, -0.780]");
+//! assert_eq!(format!("{:.3?}", found.weights), "[0.453, -0.679]");
 //! # Ok::<(), mlp_core::solver::SolveError>(())
 //! ```
 
