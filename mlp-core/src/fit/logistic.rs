@@ -2,12 +2,12 @@
 
 use linfa::prelude::{DatasetBase, Fit};
 use linfa_logistic::LogisticRegression;
-use ndarray::{Array1, ArrayView2, s};
+use ndarray::{Array1, ArrayView2};
 
 use super::cross_validation::cross_validate;
 use super::error::Failure;
 use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty, Solver};
-use crate::solver::{LogisticLoss, MAX_NEWTON, Options, Solution, SolveError, minimise};
+use crate::solver::{LogisticLoss, MAX_NEWTON, Options, Solution, SolveError, minimise_logistic};
 use crate::table::PairTable;
 
 /// Fits on a table of scaled columns; `start` has shape `(n_columns + 1,)`.
@@ -90,13 +90,6 @@ struct Problem<'a> {
     options: Options,
 }
 
-/// From so many rows on, a part of them is solved first: it costs little, and leaves one or two
-/// steps to do on all.
-const MANY_ROWS: usize = 100_000;
-
-/// One row of so many is in that part.
-const THINNED: usize = 16;
-
 impl Problem<'_> {
     fn solve(
         &self,
@@ -109,45 +102,15 @@ impl Problem<'_> {
         };
         // What linfa cannot end, ours can, or says why not.
         if let Some(weights) = linfa.then(|| self.by_linfa()).flatten()
-            && let Ok(solution) = self.minimise(weights)
+            && let Ok(solution) = self.minimise(Some(weights))
         {
             return Ok((solution, "linfa-logistic, newton"));
         }
-        if let Some(solution) = start.and_then(|start| self.minimise(start).ok()) {
-            return Ok((solution, newton));
-        }
-        let loss = LogisticLoss::new(self.features, self.labels)?;
-        let origin = self.thinned()?.unwrap_or_else(|| loss.origin());
-        Ok((self.minimise(origin)?, newton))
+        Ok((self.minimise(start)?, newton))
     }
 
-    fn minimise(&self, start: Vec<f64>) -> Result<Solution, SolveError> {
-        let loss = LogisticLoss::new(self.features, self.labels)?;
-        minimise(&loss, &self.ridge(self.l2), start, &self.options)
-    }
-
-    /// The weights of the columns are penalised, the constant is not.
-    fn ridge(&self, l2: f64) -> Vec<f64> {
-        let mut ridge = vec![l2; self.features.ncols()];
-        ridge.push(0.0);
-        ridge
-    }
-
-    /// The weights that a part of many rows gives; `None` for few rows, and where it gives none.
-    fn thinned(&self) -> Result<Option<Vec<f64>>, SolveError> {
-        if self.labels.len() < MANY_ROWS {
-            return Ok(None);
-        }
-        let labels: Vec<bool> = self.labels.iter().copied().step_by(THINNED).collect();
-        let features = self.features.slice(s![..;THINNED, ..]);
-        let loss = LogisticLoss::new(features, &labels)?;
-        let options = Options {
-            tolerance: 1e-5,
-            ..self.options.clone()
-        };
-        let ridge = self.ridge(self.l2 / THINNED as f64);
-        let found = minimise(&loss, &ridge, loss.origin(), &options);
-        Ok(found.ok().map(|solution| solution.weights))
+    fn minimise(&self, start: Option<Vec<f64>>) -> Result<Solution, SolveError> {
+        minimise_logistic(self.features, self.labels, self.l2, start, &self.options)
     }
 
     /// Where linfa stops; `None` where it gives no numbers.

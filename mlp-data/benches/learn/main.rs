@@ -1,0 +1,197 @@
+//! The solver beside scikit-learn's on the same million rows, to the same largest gradient:
+//! `scripts/learn-bench.sh` runs it.
+#![allow(clippy::unwrap_used)] // What cannot be measured ends the run.
+
+mod npy;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use mlp_core::solver::{LogisticLoss, Objective, Options, Order, Solution, minimise_logistic};
+use mlp_core::{Entity, PairTable, Schema, Session};
+use mlp_data::{
+    Date, LocationConfig, Mix, Streams, UserConfig, UserSampler, labeller, sample_catalog, shipped,
+};
+use ndarray::{Array2, Axis};
+use rand::RngExt;
+use serde::Deserialize;
+
+/// The penalty on the standardised features' weights.
+const L2: f64 = 1.0;
+
+/// Each is timed so often, in turns; what is told is the median.
+const REPEATS: usize = 3;
+
+/// What scikit-learn is told as `tol`: its default, and one at which weights have settled.
+const TOLERANCES: [f64; 2] = [1e-4, 1e-7];
+
+fn main() {
+    // `cargo test` runs benchmarks too, without their `--bench`.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let rows = match std::env::var("LEARN_BENCH_ROWS") {
+        Ok(rows) => rows.parse().unwrap(),
+        Err(_) => 1_000_000,
+    };
+    println!(
+        "data        rows     features  tol    ours s  sklearn s  ratio  goal     met  gradient ours, sklearn  objective gap  passes"
+    );
+    compare("synthetic", synthetic(rows, 40));
+    compare("travel", travel(rows / 10, 10));
+}
+
+/// What `learn.py` tells of a fit.
+#[derive(Deserialize)]
+struct Told {
+    seconds: f64,
+    /// Shape `(n_features + 1,)`, the constant last.
+    weights: Vec<f64>,
+}
+
+fn compare(name: &str, (features, labels): (Array2<f64>, Vec<bool>)) {
+    let features = standardised(features);
+    let place = tempfile::tempdir().unwrap();
+    npy::write_f64(&place.path().join("features.npy"), &features);
+    npy::write_bool(&place.path().join("labels.npy"), &labels);
+    for tolerance in TOLERANCES {
+        let told = by_sklearn(place.path(), tolerance);
+        let theirs = point(&features, &labels, &told[0].weights);
+        let options = Options {
+            // The gradient that scikit-learn reached, which may be under what it was told.
+            tolerance: theirs.1.min(tolerance),
+            ..Options::default()
+        };
+        let fits: Vec<(f64, Solution)> = (0..REPEATS)
+            .map(|_| {
+                let begun = Instant::now();
+                let found = minimise_logistic(features.view(), &labels, L2, None, &options);
+                (begun.elapsed().as_secs_f64(), found.unwrap())
+            })
+            .collect();
+        let ours = median(fits.iter().map(|fit| fit.0));
+        let reference = median(told.iter().map(|told| told.seconds));
+        let solution = &fits[0].1;
+        let (value, gradient) = point(&features, &labels, &solution.weights);
+        assert!(solution.converged && gradient <= options.tolerance * 1.001);
+        println!(
+            "{name:<10}  {:<7}  {:<8}  {tolerance:<5.0e}  {ours:>6.3}  {reference:>9.3}  {:>5.3}  ratio<=1  {:<3}  {gradient:.2e}, {:.2e}      {:+.3e}     {}",
+            features.nrows(),
+            features.ncols(),
+            ours / reference,
+            if ours <= reference { "yes" } else { "NO" },
+            theirs.1,
+            value - theirs.0,
+            solution.passes,
+        );
+    }
+}
+
+/// The objective and the largest component of its gradient per row, by the same code for both.
+fn point(features: &Array2<f64>, labels: &[bool], weights: &[f64]) -> (f64, f64) {
+    let loss = LogisticLoss::new(features.view(), labels).unwrap();
+    let mut at = loss.evaluate(weights, Order::First);
+    let (_, slopes) = weights.split_last().unwrap();
+    for (gradient, w) in at.gradient.iter_mut().zip(slopes) {
+        at.value += L2 / 2.0 * w * w;
+        *gradient += L2 * w;
+    }
+    let most = at
+        .gradient
+        .iter()
+        .fold(0.0, |most: f64, g| most.max(g.abs()));
+    (at.value, most / labels.len() as f64)
+}
+
+fn by_sklearn(place: &Path, tolerance: f64) -> Vec<Told> {
+    let python = std::env::var_os("MLP_LEARN_PYTHON")
+        .expect("MLP_LEARN_PYTHON names a Python with scikit-learn: scripts/learn-bench.sh does");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/learn/learn.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(place)
+        .args([L2.to_string(), tolerance.to_string(), REPEATS.to_string()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    match serde_json::from_str(&text) {
+        Ok(told) => told,
+        Err(_) => panic!("{text}{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Normal-like features of unlike sizes, some correlated, and labels of a logistic model on them.
+fn synthetic(n: usize, p: usize) -> (Array2<f64>, Vec<bool>) {
+    let mut rng = Streams::new(1, "learn").stream(0);
+    let weights: Vec<f64> = (0..p).map(|_| rng.random::<f64>() - 0.5).collect();
+    let mut features = Array2::zeros((n, p));
+    let mut labels = Vec::with_capacity(n);
+    for mut row in features.rows_mut() {
+        let common: f64 = rng.random::<f64>() - 0.5;
+        let mut z = -2.0;
+        for (j, (x, w)) in row.iter_mut().zip(&weights).enumerate() {
+            let sum: f64 = (0..4).map(|_| rng.random::<f64>() - 0.5).sum();
+            let own = 1.7 * sum + if j % 4 == 0 { 3.0 * common } else { 0.0 };
+            z += w * own;
+            *x = own * 10_f64.powi(j as i32 % 5 - 2) + j as f64;
+        }
+        labels.push(rng.random::<f64>() < 1.0 / (1.0 + (-z).exp()));
+    }
+    (features, labels)
+}
+
+/// Fresh users of the shipped profiles, each shown items at random.
+fn travel(sessions: usize, shown: usize) -> (Array2<f64>, Vec<bool>) {
+    let schema = include_str!("../../../config/travel.toml");
+    let schema = Schema::parse("travel.toml", schema).unwrap();
+    let locations = LocationConfig::from_reader("location.tsv", shipped::LOCATIONS.as_bytes());
+    let users = UserConfig::from_reader("user.tsv", shipped::USERS.as_bytes()).unwrap();
+    let streams = Streams::new(1, "learn");
+    let catalog = sample_catalog(&locations.unwrap().value, &mut streams.stream(1));
+    let items: Vec<Vec<f64>> = catalog
+        .iter()
+        .map(|item| numbers(&schema.item, item))
+        .collect();
+    let sampler = UserSampler::new(&users.value, Mix::Even, Date::FIRST_OF_2026);
+    let mut rng = streams.stream(2);
+    let sessions: Vec<Session> = (0..sessions)
+        .map(|_| {
+            let user = sampler.sample(&mut rng);
+            let at: Vec<usize> = (0..shown)
+                .map(|_| rng.random_range(0..items.len()))
+                .collect();
+            let offered: Vec<_> = at.iter().map(|at| catalog[*at].clone()).collect();
+            Session {
+                user: numbers(&schema.user, &user.user),
+                shown: at.iter().map(|at| items[*at].clone()).collect(),
+                picked: labeller::choose(&user, &offered, &mut rng),
+            }
+        })
+        .collect();
+    let table = PairTable::new(&schema.features, &sessions);
+    (table.features().to_owned(), table.labels().to_vec())
+}
+
+fn numbers(entity: &Entity, value: &impl serde::Serialize) -> Vec<f64> {
+    let row = entity.row_from_json(&serde_json::json!(value)).unwrap();
+    let mut numbers = Vec::new();
+    entity.numbers(&row, &mut numbers);
+    numbers
+}
+
+fn standardised(mut features: Array2<f64>) -> Array2<f64> {
+    for mut column in features.axis_iter_mut(Axis(1)) {
+        let mean = column.mean().unwrap();
+        let deviation = column.std(0.0);
+        let scale = if deviation > 1e-9 { deviation } else { 1.0 };
+        column.mapv_inplace(|x| (x - mean) / scale);
+    }
+    features
+}

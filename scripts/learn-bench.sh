@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The logistic solver beside scikit-learn's lbfgs, on a million rows of synthetic features and a
+# million of the travel domain, to the same largest gradient. Prints both times, their ratio and the
+# difference of the objectives. A goal that is missed is said in the table and is no failure.
+#
+#   scripts/learn-bench.sh             takes a Python with scikit-learn from MLP_LEARN_PYTHON, or
+#                                      installs one from PyPI, once
+#   LEARN_BENCH_ROWS=100000 scripts/learn-bench.sh     fewer rows
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+on_failure() {
+    say "learn-bench.sh: FAILED"
+}
+
+pin=scikit-learn==1.9.1
+place=${XDG_CACHE_HOME:-$HOME/.cache}/mlp/$pin
+
+reachable_sklearn() {
+    [[ -n ${MLP_LEARN_PYTHON:-} ]] || MLP_LEARN_PYTHON=$place/bin/python
+    "$MLP_LEARN_PYTHON" -c 'import sklearn' 2>/dev/null || {
+        unset MLP_LEARN_PYTHON
+        return 1
+    }
+    export MLP_LEARN_PYTHON
+}
+
+# Whole or not at all: it is made beside its place.
+start_sklearn() {
+    have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || return 1
+    say "installing $pin from PyPI in $place"
+    rm -rf "$place.$$"
+    if ! { mkdir -p "${place%/*}" && python3 -m venv "$place.$$" &&
+        "$place.$$/bin/python" -m pip install -q "$pin"; } >&2; then
+        rm -rf "$place.$$"
+        die "$pin could not be installed from PyPI; or let MLP_LEARN_PYTHON be a Python that has it"
+    fi
+    rm -rf "$place"
+    mv -T "$place.$$" "$place" 2>/dev/null || rm -rf "$place.$$"
+    reachable_sklearn
+}
+
+require_cargo
+provide sklearn python3 python3-venv
+stage "build" cargo bench -p mlp-data --bench learn --locked --no-run
+stage "measure" cargo bench -q -p mlp-data --bench learn --locked
