@@ -11,6 +11,7 @@ mod feature;
 mod fit;
 mod gate;
 mod model;
+mod preprocess;
 mod rank;
 mod schema;
 mod table;
@@ -19,9 +20,12 @@ mod value;
 
 pub use catalog::Catalog;
 pub use feature::FeatureSet;
-pub use fit::{FitError, FitOptions, fit_logistic};
+pub use fit::{
+    CandidateScore, CrossValidation, FitError, FitOptions, Penalty, Solver, fit, fit_logistic,
+};
 pub use gate::{GateOptions, GateReport, Verdict, gate};
 pub use model::{ARTIFACT_FORMAT, Artifact, ArtifactError, Family, Lineage, LinearModel};
+pub use preprocess::{Scaling, Selection};
 pub use rank::{Ranked, Ranker, Scratch};
 pub use schema::{Column, Entity, Field, FieldType, MAX_LIST, MAX_TEXT, Part, Schema, SchemaError};
 pub use table::{PairTable, Session};

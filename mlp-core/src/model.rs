@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fit::CrossValidation;
 use crate::metrics::{EvaluateOptions, Evaluation, MetricError, evaluate};
+use crate::preprocess::{Scaling, Selection};
 use crate::schema::Schema;
 use crate::table::PairTable;
 
@@ -46,13 +48,15 @@ impl LinearModel {
     }
 }
 
-/// The version of the artifact's JSON that this crate writes and reads.
-pub const ARTIFACT_FORMAT: u32 = 1;
+/// The version of the artifact's JSON that this crate writes. It reads those before it too: format 1
+/// had neither `scaling`, which was [`Scaling::Standard`], nor `selection`.
+pub const ARTIFACT_FORMAT: u32 = 2;
 
 /// The kind of model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
+    #[default]
     /// Logistic regression on user–item pairs.
     Logistic,
 }
@@ -72,11 +76,18 @@ pub struct Artifact {
     pub schema_hash: String,
     /// The features' names, shape `(n_features,)`.
     pub features: Vec<String>,
+    /// How `center` and `scale` were found.
+    #[serde(default)]
+    pub scaling: Scaling,
+    /// Which features were chosen; `None` where all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
     /// What is subtracted from each feature, shape `(n_features,)`.
     pub center: Vec<f64>,
     /// What each centred feature is divided by, over 0, shape `(n_features,)`; 1 for a constant one.
     pub scale: Vec<f64>,
-    /// The weights of the scaled features, shape `(n_features,)`.
+    /// The weights of the scaled features, shape `(n_features,)`; 0 for what is constant or was not
+    /// chosen.
     pub weights: Vec<f64>,
     /// The constant.
     pub bias: f64,
@@ -104,12 +115,21 @@ pub struct Lineage {
     pub catalog_version: i64,
     /// The model that was champion when it was trained.
     pub parent: Option<i64>,
-    /// The solver's name.
+    /// The solvers' names, in the order in which they worked.
     pub solver: String,
     /// The L2 penalty on the weights of the scaled features.
     pub l2: f64,
+    /// How that was chosen; `None` where it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_validation: Option<CrossValidation>,
     /// The largest absolute component of the objective's gradient at the solution, per row.
     pub gradient: f64,
+    /// Steps of the last solver; `None` in artifacts of format 1.
+    pub iterations: Option<u64>,
+    /// Whether it converged; `None` in artifacts of format 1.
+    pub converged: Option<bool>,
+    /// Whether it began at the weights of another model.
+    pub warm_start: bool,
 }
 
 /// Why an artifact cannot be used.
@@ -120,7 +140,9 @@ pub enum ArtifactError {
     #[error("not a model artifact: {0}")]
     Json(String),
     /// It was written by another version of this program.
-    #[error("artifact format `{found}` is not `{ARTIFACT_FORMAT}`, the one this program reads")]
+    #[error(
+        "artifact format `{found}` is not one of those this program reads, 1 to {ARTIFACT_FORMAT}"
+    )]
     Format {
         /// The format it says it has.
         found: u32,
@@ -148,7 +170,7 @@ pub enum ArtifactError {
 }
 
 impl Artifact {
-    /// Reads an artifact's JSON.
+    /// Reads an artifact's JSON; one of an earlier format becomes one of [`ARTIFACT_FORMAT`].
     ///
     /// # Errors
     ///
@@ -160,10 +182,14 @@ impl Artifact {
         }
         let json = |e: serde_json::Error| ArtifactError::Json(e.to_string());
         let head: Head = serde_json::from_str(text).map_err(json)?;
-        if head.format != ARTIFACT_FORMAT {
+        if !(1..=ARTIFACT_FORMAT).contains(&head.format) {
             return Err(ArtifactError::Format { found: head.format });
         }
-        serde_json::from_str(text).map_err(json)
+        let artifact: Self = serde_json::from_str(text).map_err(json)?;
+        Ok(Self {
+            format: ARTIFACT_FORMAT,
+            ..artifact
+        })
     }
 
     /// Its JSON; the same artifact always gives the same bytes.
@@ -203,6 +229,14 @@ impl Artifact {
         ] {
             if numbers.len() != expected || !numbers.iter().all(good) {
                 return Err(misfit(part, numbers.len()));
+            }
+        }
+        if let Some(selection) = &self.selection {
+            let Selection { chi2, kept, .. } = selection;
+            let unchosen = kept.iter().zip(&self.weights).filter(|(kept, _)| !**kept);
+            let fits = chi2.len() == expected && kept.len() == expected;
+            if !fits || unchosen.into_iter().any(|(_, weight)| *weight != 0.0) {
+                return Err(misfit("selection", kept.len()));
             }
         }
         let model = self.unscaled();

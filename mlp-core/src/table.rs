@@ -40,10 +40,9 @@ impl PairTable {
                 session_of.push(number);
             }
         }
-        let mut table = Array2::zeros((labels.len(), features.len()));
-        for (cell, number) in table.iter_mut().zip(numbers) {
-            *cell = number;
-        }
+        let shape = (labels.len(), features.len());
+        // As many numbers as that: each pair gives one per feature.
+        let table = Array2::from_shape_vec(shape, numbers).unwrap_or_default();
         Self {
             features: table,
             labels,
@@ -64,5 +63,13 @@ impl PairTable {
     /// Which rows were shown together.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// The same rows with other features.
+    pub(crate) fn map_features(self, change: impl FnOnce(Array2<f64>) -> Array2<f64>) -> Self {
+        Self {
+            features: change(self.features),
+            ..self
+        }
     }
 }

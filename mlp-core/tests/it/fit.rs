@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod artifact;
+mod cross_validation;
 mod edges;
+mod preprocess;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use mlp_core::{Artifact, FitOptions, Lineage, PairTable, Schema, Session, fit_logistic};
+use mlp_core::{Artifact, FitOptions, Lineage, PairTable, Schema, Session, Solver, fit_logistic};
 use serde::Deserialize;
 
 use crate::support::{inline, noise};
@@ -69,7 +71,7 @@ fn sessions(n: usize, shown: usize, limit: f64) -> Vec<Session> {
 
 fn fit(schema: &Schema, sessions: &[Session], l2: f64) -> Artifact {
     let options = FitOptions {
-        l2,
+        l2: l2.into(),
         test_share: 0.0,
         ..FitOptions::default()
     };
@@ -79,13 +81,20 @@ fn fit(schema: &Schema, sessions: &[Session], l2: f64) -> Artifact {
 #[track_caller]
 fn assert_close(found: &[f64], expected: &[f64], what: &str) {
     assert_eq!(found.len(), expected.len());
-    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * b.abs().max(1.0);
     assert!(
         found.iter().zip(expected).all(close),
         "{what}: {found:?}, not {expected:?}"
     );
 }
 
+const SOLVERS: [(Solver, &str); 3] = [
+    (Solver::Auto, "linfa-logistic, newton"),
+    (Solver::Linfa, "linfa-logistic, newton"),
+    (Solver::Newton, "newton"),
+];
+
+/// To 1e-6, of both solvers, on three data sets.
 #[test]
 fn weights_are_those_of_scikit_learn() {
     let golden: BTreeMap<String, Golden> = serde_json::from_str(GOLDEN).unwrap();
@@ -94,21 +103,34 @@ fn weights_are_those_of_scikit_learn() {
         let sessions = sessions(golden.sessions, golden.shown, golden.limit);
         shares.push((2 * golden.picks).cmp(&golden.rows));
         for expected in golden.fits {
-            let artifact = fit(&schema(), &sessions, expected.l2);
-            let what = format!("{name}, l2 {}", expected.l2);
-            assert_eq!(
-                (artifact.lineage.sessions, artifact.lineage.rows),
-                (golden.sessions, golden.rows)
-            );
-            assert_close(&artifact.center, &golden.center, &what);
-            assert_close(&artifact.scale, &golden.scale, &what);
-            assert_close(&artifact.weights, &expected.weights, &what);
-            assert_close(&[artifact.bias], &[expected.bias], &what);
-            assert!(
-                artifact.lineage.gradient < 1e-7,
-                "{what}: {}",
-                artifact.lineage.gradient
-            );
+            for (solver, by) in SOLVERS {
+                let options = FitOptions {
+                    solver,
+                    l2: expected.l2.into(),
+                    test_share: 0.0,
+                    ..FitOptions::default()
+                };
+                let artifact =
+                    fit_logistic(&schema(), &sessions, &options, Lineage::default()).unwrap();
+                let what = format!("{name}, l2 {}, {solver:?}", expected.l2);
+                assert_eq!(
+                    (artifact.lineage.solver.as_str(), artifact.lineage.converged),
+                    (by, Some(true))
+                );
+                assert_eq!(
+                    (artifact.lineage.sessions, artifact.lineage.rows),
+                    (golden.sessions, golden.rows)
+                );
+                assert_close(&artifact.center, &golden.center, &what);
+                assert_close(&artifact.scale, &golden.scale, &what);
+                assert_close(&artifact.weights, &expected.weights, &what);
+                assert_close(&[artifact.bias], &[expected.bias], &what);
+                assert!(
+                    artifact.lineage.gradient <= 1e-10,
+                    "{what}: {}",
+                    artifact.lineage.gradient
+                );
+            }
         }
     }
     // linfa models the more frequent label: all three cases must be there.
@@ -187,7 +209,7 @@ fn the_lineage_is_kept_and_completed() {
         ..Lineage::default()
     };
     let options = FitOptions {
-        l2: 2.5,
+        l2: 2.5.into(),
         test_share: 0.0,
         ..FitOptions::default()
     };
@@ -203,7 +225,7 @@ fn the_lineage_is_kept_and_completed() {
     );
     assert_eq!(
         (lineage.solver.as_str(), lineage.l2),
-        ("linfa-logistic", 2.5)
+        ("linfa-logistic, newton", 2.5)
     );
 }
 
@@ -213,8 +235,57 @@ fn the_same_sessions_give_the_same_bytes() {
     let first = fit(&schema(), &sessions, 1.0).to_json();
     assert_eq!(fit(&schema(), &sessions, 1.0).to_json(), first);
     assert!(
-        first.starts_with(r#"{"format":1,"family":"logistic","domain":"inline","schema_hash":""#)
+        first.starts_with(r#"{"format":2,"family":"logistic","domain":"inline","schema_hash":""#)
     );
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let sessions = sessions(1200, 5, 1.0);
+    let on = |threads| {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let options = FitOptions {
+            solver: Solver::Newton,
+            k_best: Some(3),
+            l2: mlp_core::Penalty::cross_validated(1),
+            ..FitOptions::default()
+        };
+        let fit = || fit_logistic(&schema(), &sessions, &options, Lineage::default());
+        threads.unwrap().install(fit).unwrap().to_json()
+    };
+    let one = on(1);
+    assert!([2, 5].map(on) == [one.clone(), one]);
+}
+
+/// More rows than are solved at once: a part of them first, then all, to the same weights.
+#[test]
+fn many_rows_begin_with_a_part_of_them() {
+    let sessions = sessions(25_000, 5, 1.0);
+    let fit = |start| {
+        let options = FitOptions {
+            start,
+            test_share: 0.0,
+            ..FitOptions::default()
+        };
+        fit_logistic(&schema(), &sessions, &options, Lineage::default()).unwrap()
+    };
+    let found = fit(None);
+    assert_eq!(
+        (found.lineage.solver.as_str(), found.lineage.rows),
+        ("newton", 125_000)
+    );
+    assert!(found.lineage.iterations <= Some(5), "{:?}", found.lineage);
+    let origin = mlp_core::LinearModel {
+        bias: 0.0,
+        weights: vec![0.0; 4],
+    };
+    let cold = fit(Some(origin));
+    assert!(
+        cold.lineage.iterations > found.lineage.iterations,
+        "{:?}",
+        cold.lineage
+    );
+    assert_close(&found.weights, &cold.weights, "a part first");
 }
 
 #[test]

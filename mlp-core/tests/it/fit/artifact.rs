@@ -1,6 +1,6 @@
 //! The artifact's JSON, and what it takes to be used.
 
-use mlp_core::{Artifact, ArtifactError, LinearModel, PairTable};
+use mlp_core::{ARTIFACT_FORMAT, Artifact, ArtifactError, LinearModel, PairTable, Scaling};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -38,6 +38,55 @@ fn the_model_undoes_the_scaling() {
     }
 }
 
+/// What a database of the first version holds.
+#[test]
+fn an_artifact_of_format_1_is_read() {
+    let mut json: Json = serde_json::from_str(&artifact().to_json()).unwrap();
+    json["format"] = json!(1);
+    for part in ["scaling", "selection"] {
+        json.as_object_mut().unwrap().remove(part);
+    }
+    for part in ["iterations", "converged", "warm_start", "cross_validation"] {
+        json["lineage"].as_object_mut().unwrap().remove(part);
+    }
+    let read = Artifact::from_json(&json.to_string()).unwrap();
+    assert_eq!(
+        (read.format, read.scaling),
+        (ARTIFACT_FORMAT, Scaling::Standard)
+    );
+    assert_eq!(
+        (read.selection.is_some(), read.lineage.converged),
+        (false, None)
+    );
+    assert_eq!(read.model(&schema()), artifact().model(&schema()));
+}
+
+#[test]
+fn a_selection_that_does_not_fit() {
+    let misfit = |found| ArtifactError::Shape {
+        part: "selection",
+        found,
+        expected: 4,
+    };
+    let selection = |kept: Json, chi2: Json| json!({ "k": 3, "kept": kept, "chi2": chi2 });
+    let four = json!([1.0, null, 1.0, 1.0]);
+    let all = json!([true, true, true, true]);
+    assert_eq!(
+        refused(|a| a["selection"] = selection(json!([true]), four.clone())),
+        misfit(1)
+    );
+    assert_eq!(
+        refused(|a| a["selection"] = selection(all, json!([]))),
+        misfit(4)
+    );
+    // A weight on what was not chosen.
+    let one = json!([true, true, false, true]);
+    assert_eq!(
+        refused(|a| a["selection"] = selection(one, four)),
+        misfit(4)
+    );
+}
+
 #[track_caller]
 fn refused(change: impl FnOnce(&mut Json)) -> ArtifactError {
     let mut json: Json = serde_json::from_str(&artifact().to_json()).unwrap();
@@ -62,8 +111,8 @@ fn what_is_no_artifact() {
         "not a model artifact: missing field `format` at line 1 column 2"
     );
     assert_eq!(
-        message(r#"{"format":2,"new":"things"}"#),
-        "artifact format `2` is not `1`, the one this program reads"
+        message(r#"{"format":3,"new":"things"}"#),
+        "artifact format `3` is not one of those this program reads, 1 to 2"
     );
     assert_eq!(
         Artifact::from_json(r#"{"format":0}"#),

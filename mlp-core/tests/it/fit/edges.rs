@@ -51,17 +51,33 @@ fn features_that_say_the_same_share_the_weight() {
         panic!()
     };
     assert!((size - again).abs() < 1e-6 && size != 0.0, "{size} {again}");
-    // Without a penalty there is no one answer, but there is an answer.
-    assert!(
-        fit(&schema, &sessions, 0.0)
-            .weights
-            .iter()
-            .all(|w| w.is_finite())
+    let error = try_fit(&schema, &sessions, 0.0).unwrap_err();
+    assert_eq!(
+        error,
+        FitError::Collinear {
+            feature: "again".to_owned()
+        }
+    );
+    assert_eq!(
+        error.to_string(),
+        "`again` is a sum of multiples of other features, so that without a penalty the weights are not determined: set `l2` over 0, or take it out of the schema"
     );
 }
 
-/// A feature that tells the picks apart has a finite weight under a penalty; without one the weight
-/// grows until the solver's tolerance or its last iteration, and stays finite.
+fn try_fit(
+    schema: &mlp_core::Schema,
+    sessions: &[Session],
+    l2: f64,
+) -> Result<mlp_core::Artifact, FitError> {
+    let options = FitOptions {
+        l2: l2.into(),
+        test_share: 0.0,
+        ..FitOptions::default()
+    };
+    fit_logistic(schema, sessions, &options, Lineage::default())
+}
+
+/// A feature that tells the picks apart has a finite weight under a penalty, and none without one.
 #[test]
 fn separable_data_end() {
     let schema = schema();
@@ -74,19 +90,31 @@ fn separable_data_end() {
         }
     }
     let mut last = 0.0;
-    for l2 in [10.0, 1.0, 0.01, 0.0] {
+    for l2 in [10.0, 1.0, 0.01, 1e-6] {
         let artifact = fit(&schema, &sessions, l2);
         let size = artifact.weights[1];
         assert!(size.is_finite() && size > last, "{l2}: {size}");
         assert_eq!(artifact.train.auc, Some(1.0));
         last = size;
     }
+    let error = try_fit(&schema, &sessions, 0.0).unwrap_err();
+    let FitError::Separable { feature, weight } = &error else {
+        panic!("{error}")
+    };
+    assert!(feature == "size" && *weight > 5.0, "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("without error: set `l2` over 0"),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_lineage_tells_of_a_solver_that_was_stopped() {
     let options = FitOptions {
         max_iterations: 1,
+        solver: mlp_core::Solver::Newton,
         test_share: 0.0,
         ..FitOptions::default()
     };
@@ -97,8 +125,10 @@ fn the_lineage_tells_of_a_solver_that_was_stopped() {
         Lineage::default(),
     )
     .unwrap();
+    let told = (stopped.lineage.iterations, stopped.lineage.converged);
+    assert_eq!(told, (Some(1), Some(false)));
     assert!(
-        stopped.lineage.gradient > 1e-3,
+        stopped.lineage.gradient > 1e-4,
         "{}",
         stopped.lineage.gradient
     );
@@ -188,19 +218,22 @@ fn options_out_of_range() {
     let base = FitOptions::default;
     for (options, expected) in [
         (
-            FitOptions { l2: -1.0, ..base() },
+            FitOptions {
+                l2: (-1.0).into(),
+                ..base()
+            },
             "`l2` is `-1`: a finite number from 0 is needed",
         ),
         (
             FitOptions {
-                l2: f64::NAN,
+                l2: (f64::NAN).into(),
                 ..base()
             },
             "`l2` is `NaN`: a finite number from 0 is needed",
         ),
         (
             FitOptions {
-                l2: f64::INFINITY,
+                l2: (f64::INFINITY).into(),
                 ..base()
             },
             "`l2` is `inf`: a finite number from 0 is needed",
@@ -232,6 +265,23 @@ fn options_out_of_range() {
                 ..base()
             },
             "`max_iterations` is `0`: at least 1 is needed",
+        ),
+        (
+            FitOptions {
+                k_best: Some(0),
+                ..base()
+            },
+            "`k_best` is `0`: at least 1 is needed",
+        ),
+        (
+            FitOptions {
+                start: Some(mlp_core::LinearModel {
+                    bias: 0.0,
+                    weights: vec![1.0],
+                }),
+                ..base()
+            },
+            "the model to start from has 1 weights for 4 features",
         ),
     ] {
         assert_eq!(try_fit(options), Err(expected.to_owned()));

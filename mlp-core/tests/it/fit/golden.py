@@ -31,20 +31,25 @@ def rows(sessions, shown, limit):
     return np.array(x), np.array(y)
 
 
-found = {}
-for name, (sessions, shown, limit) in {
-    "few picks": (60, 5, 1), "half picks": (60, 2, -100), "most picks": (80, 1, -1.5),
-}.items():
-    x, y = rows(sessions, shown, limit)
-    scaler = StandardScaler().fit(x)
-    z = scaler.transform(x)
-    cases = []
-    for l2 in [0.1, 1.0, 10.0]:
-        model = LogisticRegression(C=1 / l2, solver="lbfgs", tol=1e-12, max_iter=100_000).fit(z, y)
-        cases.append({"l2": l2, "weights": model.coef_[0].tolist(), "bias": model.intercept_[0]})
-    found[name] = {
-        "sessions": sessions, "shown": shown, "limit": limit, "rows": len(y),
-        "picks": int(y.sum()), "center": scaler.mean_.tolist(), "scale": scaler.scale_.tolist(),
-        "fits": cases,
-    }
-print(json.dumps(found, indent=1))
+def main():
+    found = {}
+    for name, (sessions, shown, limit) in {
+        "few picks": (60, 5, 1), "half picks": (60, 2, -100), "most picks": (80, 1, -1.5),
+    }.items():
+        x, y = rows(sessions, shown, limit)
+        scaler = StandardScaler().fit(x)
+        z = scaler.transform(x)
+        cases = []
+        for l2 in [0.1, 1.0, 10.0]:
+            model = LogisticRegression(C=1 / l2, solver="lbfgs", tol=1e-12, max_iter=100_000).fit(z, y)
+            cases.append({"l2": l2, "weights": model.coef_[0].tolist(), "bias": model.intercept_[0]})
+        found[name] = {
+            "sessions": sessions, "shown": shown, "limit": limit, "rows": len(y),
+            "picks": int(y.sum()), "center": scaler.mean_.tolist(), "scale": scaler.scale_.tolist(),
+            "fits": cases,
+        }
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

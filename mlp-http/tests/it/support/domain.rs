@@ -61,6 +61,8 @@ impl Domain {
             domain: self.schema.name.clone(),
             schema_hash: self.schema.hash().to_owned(),
             features,
+            scaling: Default::default(),
+            selection: None,
             center: vec![0.0; n],
             scale: vec![1.0; n],
             weights: (0..n).map(weight).collect(),

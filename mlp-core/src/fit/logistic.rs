@@ -1,0 +1,173 @@
+//! The logistic family: every shown item is a row of its own.
+
+use linfa::prelude::{DatasetBase, Fit};
+use linfa_logistic::LogisticRegression;
+use ndarray::{Array1, ArrayView2, s};
+
+use super::cross_validation::cross_validate;
+use super::error::Failure;
+use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty, Solver};
+use crate::solver::{LogisticLoss, MAX_NEWTON, Options, Solution, SolveError, minimise};
+use crate::table::PairTable;
+
+/// Fits on a table of scaled columns; `start` has shape `(n_columns + 1,)`.
+pub(super) fn fit(
+    train: &PairTable,
+    options: &FitOptions,
+    start: Option<Vec<f64>>,
+) -> Result<Fitted, Failure> {
+    let (l2, cross_validation) = match &options.l2 {
+        Penalty::Fixed(l2) => (*l2, None),
+        Penalty::CrossValidated {
+            candidates,
+            folds,
+            seed,
+        } => {
+            let plan = (candidates.as_slice(), *folds, *seed);
+            let found = validate(train, plan, options.max_iterations)?;
+            (found.best().unwrap_or(1.0), Some(found))
+        }
+    };
+    let problem = Problem {
+        features: train.features(),
+        labels: train.labels(),
+        l2,
+        options: Options {
+            max_iterations: options.max_iterations,
+            ..Options::default()
+        },
+    };
+    let cells = train.features().len();
+    let linfa = match options.solver {
+        Solver::Auto => start.is_none() && cells <= Solver::LINFA_CELLS,
+        Solver::Linfa => true,
+        Solver::Newton => false,
+    };
+    let (solution, solver) = problem.solve(start, linfa)?;
+    Ok(Fitted {
+        solution,
+        solver,
+        l2,
+        cross_validation,
+    })
+}
+
+fn validate(
+    train: &PairTable,
+    plan: (&[f64], usize, u64),
+    max_iterations: u64,
+) -> Result<CrossValidation, Failure> {
+    let objective = |counts: &[f64]| {
+        let mut rows = Vec::with_capacity(train.labels().len());
+        for (range, count) in train.sessions().ranges().zip(counts) {
+            rows.resize(range.end, *count);
+        }
+        LogisticLoss::new(train.features(), train.labels())?.counted(rows)
+    };
+    let origin = |loss: &LogisticLoss<'_>, fold| match loss.has_both_labels() {
+        true => Ok(loss.origin()),
+        false => Err(FitError::Fold {
+            fold,
+            folds: plan.1,
+        }),
+    };
+    let n_sessions = train.sessions().len();
+    let penalised = train.features().ncols();
+    cross_validate(
+        n_sessions,
+        plan,
+        penalised,
+        max_iterations,
+        objective,
+        origin,
+    )
+}
+
+struct Problem<'a> {
+    features: ArrayView2<'a, f64>,
+    labels: &'a [bool],
+    l2: f64,
+    options: Options,
+}
+
+/// From so many rows on, a part of them is solved first: it costs little, and leaves one or two
+/// steps to do on all.
+const MANY_ROWS: usize = 100_000;
+
+/// One row of so many is in that part.
+const THINNED: usize = 16;
+
+impl Problem<'_> {
+    fn solve(
+        &self,
+        start: Option<Vec<f64>>,
+        linfa: bool,
+    ) -> Result<(Solution, &'static str), SolveError> {
+        let newton = match self.features.ncols() < MAX_NEWTON {
+            true => "newton",
+            false => "l-bfgs",
+        };
+        // What linfa cannot end, ours can, or says why not.
+        if let Some(weights) = linfa.then(|| self.by_linfa()).flatten()
+            && let Ok(solution) = self.minimise(weights)
+        {
+            return Ok((solution, "linfa-logistic, newton"));
+        }
+        if let Some(solution) = start.and_then(|start| self.minimise(start).ok()) {
+            return Ok((solution, newton));
+        }
+        let loss = LogisticLoss::new(self.features, self.labels)?;
+        let origin = self.thinned()?.unwrap_or_else(|| loss.origin());
+        Ok((self.minimise(origin)?, newton))
+    }
+
+    fn minimise(&self, start: Vec<f64>) -> Result<Solution, SolveError> {
+        let loss = LogisticLoss::new(self.features, self.labels)?;
+        minimise(&loss, &self.ridge(self.l2), start, &self.options)
+    }
+
+    /// The weights of the columns are penalised, the constant is not.
+    fn ridge(&self, l2: f64) -> Vec<f64> {
+        let mut ridge = vec![l2; self.features.ncols()];
+        ridge.push(0.0);
+        ridge
+    }
+
+    /// The weights that a part of many rows gives; `None` for few rows, and where it gives none.
+    fn thinned(&self) -> Result<Option<Vec<f64>>, SolveError> {
+        if self.labels.len() < MANY_ROWS {
+            return Ok(None);
+        }
+        let labels: Vec<bool> = self.labels.iter().copied().step_by(THINNED).collect();
+        let features = self.features.slice(s![..;THINNED, ..]);
+        let loss = LogisticLoss::new(features, &labels)?;
+        let options = Options {
+            tolerance: 1e-5,
+            ..self.options.clone()
+        };
+        let ridge = self.ridge(self.l2 / THINNED as f64);
+        let found = minimise(&loss, &ridge, loss.origin(), &options);
+        Ok(found.ok().map(|solution| solution.weights))
+    }
+
+    /// Where linfa stops; `None` where it gives no numbers.
+    fn by_linfa(&self) -> Option<Vec<f64>> {
+        let labels: Array1<bool> = self.labels.iter().copied().collect();
+        let fitted = LogisticRegression::default()
+            .alpha(self.l2)
+            .max_iterations(self.options.max_iterations)
+            .gradient_tolerance(LINFA_TOLERANCE * self.labels.len() as f64)
+            .fit(&DatasetBase::new(self.features, labels))
+            .ok()?;
+        // linfa calls the more frequent class the positive one; ours is the pick.
+        let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
+        let intercept = fitted.intercept();
+        let found = fitted.params().iter().chain([&intercept]);
+        let weights: Vec<f64> = found.map(|w| sign * w).collect();
+        weights.iter().all(|w| w.is_finite()).then_some(weights)
+    }
+}
+
+/// linfa stops where the gradient's norm, per row, is under this. Under 1e-8 its line search ends in
+/// rounding on many rows.
+const LINFA_TOLERANCE: f64 = 1e-7;

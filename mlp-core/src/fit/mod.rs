@@ -1,0 +1,134 @@
+//! From sessions to an artifact: preprocess, choose the penalty, solve, test.
+
+mod cross_validation;
+mod error;
+mod logistic;
+mod options;
+
+pub use cross_validation::{CandidateScore, CrossValidation};
+pub use error::FitError;
+pub use options::{FitOptions, Penalty, Solver};
+
+use crate::metrics::Evaluation;
+use crate::model::{ARTIFACT_FORMAT, Artifact, Family, Lineage, LinearModel};
+use crate::preprocess::Preprocessing;
+use crate::schema::Schema;
+use crate::solver::Solution;
+use crate::table::{PairTable, Session};
+
+/// Fits a model of [`FitOptions::family`] on `sessions`, oldest first, and tests it on the last of
+/// them. `lineage` is completed with what the fit itself knows.
+///
+/// Missing values are no matter of the fit: [`Entity::numbers`](crate::Entity::numbers) puts the
+/// field's declared default, or 0, in their place, for training and for ranking alike.
+///
+/// The same sessions and options give the same bytes on any number of threads.
+///
+/// # Errors
+///
+/// Where there is too little data, an option is out of range, the data determine no weights, or the
+/// solver fails.
+pub fn fit(
+    schema: &Schema,
+    sessions: &[Session],
+    options: &FitOptions,
+    lineage: Lineage,
+) -> Result<Artifact, FitError> {
+    options.check(schema.features.len())?;
+    let tested = (sessions.len() as f64 * options.test_share).floor() as usize;
+    let (train, test) = sessions.split_at(sessions.len() - tested);
+    let train = PairTable::new(&schema.features, train);
+    check_enough(&train)?;
+    let preprocessing = Preprocessing::learn(&train, options.scaling, options.k_best);
+    let train = preprocessing.apply(train);
+    let start = options
+        .start
+        .as_ref()
+        .map(|model| preprocessing.scaled(model));
+    let fitted = match options.family {
+        Family::Logistic => logistic::fit(&train, options, start),
+    };
+    let name = |weight: usize| match preprocessing.columns.get(weight) {
+        Some(&feature) => schema.features.names()[feature].clone(),
+        None => "the constant".to_owned(),
+    };
+    let fitted = fitted.map_err(|error| error.named(name))?;
+    let (bias, weights) = fitted.solution.weights.split_last().unwrap_or((&0.0, &[]));
+    let scaled = LinearModel {
+        bias: *bias,
+        weights: weights.to_vec(),
+    };
+    let mut artifact = Artifact {
+        format: ARTIFACT_FORMAT,
+        family: options.family,
+        domain: schema.name.clone(),
+        schema_hash: schema.hash().to_owned(),
+        features: schema.features.names().to_vec(),
+        scaling: options.scaling,
+        weights: preprocessing.widen(weights),
+        selection: preprocessing.selection,
+        center: preprocessing.center,
+        scale: preprocessing.scale,
+        bias: *bias,
+        lineage: Lineage {
+            sessions: train.sessions().len(),
+            rows: train.labels().len(),
+            solver: fitted.solver.to_owned(),
+            l2: fitted.l2,
+            cross_validation: fitted.cross_validation,
+            gradient: fitted.solution.gradient,
+            iterations: Some(fitted.solution.iterations),
+            converged: Some(fitted.solution.converged),
+            warm_start: options.start.is_some(),
+            ..lineage
+        },
+        train: scaled.evaluate(&train)?,
+        test: Evaluation::default(),
+    };
+    let model = artifact
+        .model(schema)
+        .map_err(|e| FitError::Solver(e.to_string()))?;
+    artifact.test = model.evaluate(&PairTable::new(&schema.features, test))?;
+    Ok(artifact)
+}
+
+/// [`fit`] of a logistic model, whatever family the options name.
+///
+/// # Errors
+///
+/// As [`fit`].
+pub fn fit_logistic(
+    schema: &Schema,
+    sessions: &[Session],
+    options: &FitOptions,
+    lineage: Lineage,
+) -> Result<Artifact, FitError> {
+    let options = FitOptions {
+        family: Family::Logistic,
+        ..options.clone()
+    };
+    fit(schema, sessions, &options, lineage)
+}
+
+/// What a family found on scaled columns.
+struct Fitted {
+    /// Its weights are those of the columns and, last, the constant.
+    solution: Solution,
+    solver: &'static str,
+    l2: f64,
+    cross_validation: Option<CrossValidation>,
+}
+
+fn check_enough(train: &PairTable) -> Result<(), FitError> {
+    let picks = train.labels().iter().filter(|picked| **picked).count();
+    let others = train.labels().len() - picks;
+    let sessions = train.sessions().len();
+    if sessions < 10 || picks < 2 || others < 2 {
+        return Err(FitError::TooFew {
+            sessions,
+            picks,
+            others,
+        });
+    }
+    Ok(())
+}
