@@ -10,7 +10,7 @@ use crate::solver::{Derivatives, Objective, Order, sum_blocks};
 /// `−log-likelihood` over the features' coefficients and, where there is one, the constant's at the
 /// end; each multiplied with its `unit`, so that the solver does not see what the features are
 /// measured in.
-pub(super) struct Loss<'a, 'b> {
+pub(crate) struct Loss<'a, 'b> {
     choices: &'a Choices<'b>,
     constant: bool,
     total_weight: f64,
@@ -20,6 +20,8 @@ pub(super) struct Loss<'a, 'b> {
     /// `Σ weight · ln P(chosen)` there.
     null_log_likelihood: f64,
     same: Option<usize>,
+    /// How much each situation counts in place of its weight, shape `(n_situations,)`.
+    counts: Option<Vec<f64>>,
 }
 
 /// Rows whose share of the Hessian is one matrix product, or a few more. Fixed, so that sums do not
@@ -27,16 +29,38 @@ pub(super) struct Loss<'a, 'b> {
 const TILE: usize = 512;
 
 impl<'a, 'b> Loss<'a, 'b> {
-    pub fn new(choices: &'a Choices<'b>, constant: bool) -> Self {
-        let n = choices.n_features() + usize::from(constant);
-        let mut loss = Self {
+    /// With units of 1, for features that have been scaled.
+    pub fn unscaled(choices: &'a Choices<'b>, constant: bool) -> Self {
+        Self {
             choices,
             constant,
             total_weight: choices.total_weight(),
-            unit: vec![1.0; n],
+            unit: vec![1.0; choices.n_features() + usize::from(constant)],
             null_log_likelihood: 0.0,
             same: None,
-        };
+            counts: None,
+        }
+    }
+
+    /// With each situation counted so often, shape `(n_situations,)`, in place of its weight.
+    pub fn counted(self, counts: Vec<f64>) -> Self {
+        Self {
+            total_weight: counts.iter().sum(),
+            counts: Some(counts),
+            ..self
+        }
+    }
+
+    fn weight(&self, situation: usize) -> f64 {
+        match &self.counts {
+            Some(counts) => counts[situation],
+            None => self.choices.weight(situation),
+        }
+    }
+
+    pub fn new(choices: &'a Choices<'b>, constant: bool) -> Self {
+        let n = choices.n_features() + usize::from(constant);
+        let mut loss = Self::unscaled(choices, constant);
         let zeros = vec![0.0; n];
         let (mut variance, mut square, mut row_of) = (zeros.clone(), zeros.clone(), zeros.clone());
         let mut work = Work::new(n);
@@ -93,7 +117,10 @@ impl<'a, 'b> Loss<'a, 'b> {
         let offsets = self.choices.situations.offsets();
         for situation in situations {
             let rows = offsets[situation]..offsets[situation + 1];
-            let weight = self.choices.weight(situation);
+            let weight = self.weight(situation);
+            if weight == 0.0 {
+                continue;
+            }
             sum.value += weight * work.situation(self, situation, coefficients);
             for (slope, mean) in sum.gradient.iter_mut().zip(&work.mean) {
                 *slope += weight * mean;

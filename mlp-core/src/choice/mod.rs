@@ -41,3 +41,5 @@ mod likelihood;
 pub use data::{Choices, Outside};
 pub use error::ChoiceError;
 pub use estimate::{ChoiceFit, ChoiceOptions, estimate};
+
+pub(crate) use likelihood::{Loss, softmax};

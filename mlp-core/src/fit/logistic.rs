@@ -72,15 +72,22 @@ fn validate(
         }),
     };
     let n_sessions = train.sessions().len();
-    let penalised = train.features().ncols();
+    let n_columns = train.features().ncols();
     cross_validate(
         n_sessions,
         plan,
-        penalised,
+        |l2| ridge(n_columns, l2),
         max_iterations,
         objective,
         origin,
     )
+}
+
+/// The weights of the columns are penalised, the constant is not.
+fn ridge(n_columns: usize, l2: f64) -> Vec<f64> {
+    let mut ridge = vec![l2; n_columns];
+    ridge.push(0.0);
+    ridge
 }
 
 struct Problem<'a> {
@@ -123,14 +130,12 @@ impl Problem<'_> {
 
     fn minimise(&self, start: Vec<f64>) -> Result<Solution, SolveError> {
         let loss = LogisticLoss::new(self.features, self.labels)?;
-        minimise(&loss, &self.ridge(self.l2), start, &self.options)
-    }
-
-    /// The weights of the columns are penalised, the constant is not.
-    fn ridge(&self, l2: f64) -> Vec<f64> {
-        let mut ridge = vec![l2; self.features.ncols()];
-        ridge.push(0.0);
-        ridge
+        minimise(
+            &loss,
+            &ridge(self.features.ncols(), self.l2),
+            start,
+            &self.options,
+        )
     }
 
     /// The weights that a part of many rows gives; `None` for few rows, and where it gives none.
@@ -145,7 +150,7 @@ impl Problem<'_> {
             tolerance: 1e-5,
             ..self.options.clone()
         };
-        let ridge = self.ridge(self.l2 / THINNED as f64);
+        let ridge = ridge(self.features.ncols(), self.l2 / THINNED as f64);
         let found = minimise(&loss, &ridge, loss.origin(), &options);
         Ok(found.ok().map(|solution| solution.weights))
     }
