@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod artifact;
+mod choice;
 mod cross_validation;
 mod edges;
 mod preprocess;

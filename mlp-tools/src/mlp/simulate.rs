@@ -2,7 +2,8 @@
 
 use mlp_core::metrics::{EvaluateOptions, Evaluation, Sessions, evaluate};
 use mlp_core::{
-    Catalog, FitOptions, Lineage, LinearModel, PairTable, Ranker, Row, Schema, Scratch, Session, fit,
+    Catalog, FitOptions, Lineage, LinearModel, PairTable, Ranker, Row, Schema, Scratch, Session,
+    fit,
 };
 use mlp_data::{Location, Mix, SimulatedUser, Streams, UserSampler, labeller};
 use mlp_data::{LocationConfig, UserConfig};
