@@ -71,6 +71,7 @@ fn main() -> Outcome<()> {
         _ => 0.0,
     };
     let model = LinearModel {
+        family: mlp_core::Family::Logistic,
         bias: -1.0,
         weights: (schema.features.names().iter())
             .map(|n| weight(n))

@@ -79,6 +79,20 @@ quality() {
     at_least "precision@1" "$(number "$model" precision_at_1)" 0.56
 }
 
+# A published estimate, from the file that MLP_SWISSMETRO names (swissmetro.csv.gz): it is not ours to
+# hand on.
+swissmetro() {
+    local file=${MLP_SWISSMETRO:-} found=$scratch/swissmetro line
+    [[ -r $file ]] || die "MLP_SWISSMETRO must name the survey, swissmetro.csv.gz, not \`$file\`"
+    gzip -dc "$file" |
+        cargo run --release --locked -q -p mlp-examples --example swissmetro | tee "$found" >&2
+    tr -s ' ' <"$found" >"$found.plain"
+    for line in "choices 6768" "log-likelihood -5331.252" "train -0.7012 0.0549" \
+        "car -0.1546 0.0432" "time, 100 min -1.2779 0.0569" "cost, 100 CHF -1.0838 0.0518"; do
+        grep -q -- "^$line\b" "$found.plain" || die "there is no \`$line\`"
+    done
+}
+
 # The conformance suite through a PgBouncer of its own in transaction mode.
 pooler() {
     local url=${MLP_TEST_POSTGRES:-postgres://postgres@127.0.0.1:5432/postgres} place port as=()
@@ -210,6 +224,7 @@ check "celery" celery
 check "celery tls" celery_tls
 check "celery_chaos" celery_chaos
 check "quality" quality
+check "swissmetro" swissmetro
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"
 done

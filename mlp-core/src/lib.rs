@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+pub mod choice;
 pub mod explore;
 pub mod metrics;
 pub mod replay;

@@ -2,15 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::{Outside, softmax};
 use crate::fit::CrossValidation;
 use crate::metrics::{EvaluateOptions, Evaluation, MetricError, evaluate};
 use crate::preprocess::{Scaling, Selection};
 use crate::schema::Schema;
 use crate::table::PairTable;
 
-/// `P(picked) = 1 / (1 + exp(−(bias + Σ weight·feature)))`, on unscaled features.
+/// `u = bias + Σ weight·feature`, on unscaled features, and what it says of a pick: see [`Family`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearModel {
+    /// How `u` becomes a probability.
+    pub family: Family,
     /// The constant.
     pub bias: f64,
     /// A weight per feature, shape `(n_features,)`.
@@ -18,17 +21,29 @@ pub struct LinearModel {
 }
 
 impl LinearModel {
-    /// The log-odds of a pick, for one pair's features, shape `(n_features,)`.
+    /// `u`, for one pair's features, shape `(n_features,)`: the log-odds of the item against none in
+    /// a list of it alone, in nats.
     pub fn log_odds<'a>(&self, features: impl IntoIterator<Item = &'a f64>) -> f64 {
         let products = self.weights.iter().zip(features).map(|(w, x)| w * x);
         self.bias + products.sum::<f64>()
     }
 
-    /// The probability of a pick for every row of a table, shape `(n_rows,)`.
+    /// The probability that each row's item is picked in the list that it was shown in, shape
+    /// `(n_rows,)`. Those of a choice model add up to under 1 in each list, the rest being that of
+    /// "none of these"; those of a logistic model, which does not see the list, may add up to more.
     pub fn probabilities(&self, table: &PairTable) -> Vec<f64> {
-        (table.features().rows().into_iter())
-            .map(|row| 1.0 / (1.0 + (-self.log_odds(row)).exp()))
-            .collect()
+        let features = table.features();
+        let rows = features.rows().into_iter();
+        let mut scores: Vec<f64> = rows.map(|row| self.log_odds(row)).collect();
+        match self.family {
+            Family::Logistic => (scores.iter_mut()).for_each(|u| *u = 1.0 / (1.0 + (-*u).exp())),
+            Family::Choice => {
+                for list in table.sessions().ranges() {
+                    softmax(&mut scores[list], Outside::Present);
+                }
+            }
+        }
+        scores
     }
 
     /// How good the model is on a table.
@@ -57,8 +72,12 @@ pub const ARTIFACT_FORMAT: u32 = 2;
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     #[default]
-    /// Logistic regression on user–item pairs.
+    /// Logistic regression on user–item pairs: `P(picked) = 1 / (1 + exp(−u))`, whatever else is
+    /// shown.
     Logistic,
+    /// Conditional logit over the shown items and "none of these": `P(picked i) = exp(u_i) / (1 + Σ
+    /// exp(u_j))`, the sum over all that is shown; see [`choice`](crate::choice).
+    Choice,
 }
 
 /// A trained model with all that is needed to use, judge and trace it; its JSON is what stores
@@ -255,6 +274,7 @@ impl Artifact {
             .collect();
         let shift: f64 = weights.iter().zip(&self.center).map(|(w, c)| w * c).sum();
         LinearModel {
+            family: self.family,
             bias: self.bias - shift,
             weights,
         }

@@ -9,7 +9,9 @@ use crate::model::LinearModel;
 pub struct Ranked {
     /// The item's id.
     pub item_id: i64,
-    /// The probability that the user picks it, as the model sees it.
+    /// `1 / (1 + exp(−u))` of the model's `u`: the probability that the user picks it, as a logistic
+    /// model sees it whatever is shown, and as a choice model sees it in a list of this item alone.
+    /// In a longer list a choice model's is smaller; the order is the same.
     pub score: f32,
 }
 

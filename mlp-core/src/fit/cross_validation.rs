@@ -50,12 +50,12 @@ const TOLERANCE: f64 = 1e-7;
 /// last one ended.
 ///
 /// `objective` makes the loss of the sessions that count, of a count for each, 0 or 1, shape
-/// `(n_sessions,)`; `origin` says where to begin without a fold, and `penalised` how many of the weights, the first
-/// ones, the penalty is on.
+/// `(n_sessions,)`; `origin` says where to begin without a fold, and `ridge` what a penalty is on each
+/// weight, shape `(n_weights,)`.
 pub(super) fn cross_validate<O: Objective>(
     n_sessions: usize,
     (candidates, folds, seed): (&[f64], usize, u64),
-    penalised: usize,
+    ridge: impl Fn(f64) -> Vec<f64>,
     max_iterations: u64,
     objective: impl Fn(&[f64]) -> Result<O, SolveError>,
     origin: impl Fn(&O, usize) -> Result<Vec<f64>, FitError>,
@@ -77,10 +77,7 @@ pub(super) fn cross_validate<O: Objective>(
         let (train, test) = (objective(&counts(false))?, objective(&counts(true))?);
         let mut weights = origin(&train, fold)?;
         for (l2, losses) in path.iter().zip(&mut losses) {
-            let ridge: Vec<f64> = (0..weights.len())
-                .map(|at| if at < penalised { *l2 } else { 0.0 })
-                .collect();
-            weights = minimise(&train, &ridge, weights, &options)?.weights;
+            weights = minimise(&train, &ridge(*l2), weights, &options)?.weights;
             let loss = test.evaluate(&weights, Order::First).value;
             losses.push((loss, test.n_rows()));
         }

@@ -72,15 +72,22 @@ fn validate(
         }),
     };
     let n_sessions = train.sessions().len();
-    let penalised = train.features().ncols();
+    let n_columns = train.features().ncols();
     cross_validate(
         n_sessions,
         plan,
-        penalised,
+        |l2| ridge(n_columns, l2),
         max_iterations,
         objective,
         origin,
     )
+}
+
+/// The weights of the columns are penalised, the constant is not.
+fn ridge(n_columns: usize, l2: f64) -> Vec<f64> {
+    let mut ridge = vec![l2; n_columns];
+    ridge.push(0.0);
+    ridge
 }
 
 struct Problem<'a> {

@@ -1,5 +1,6 @@
 //! From sessions to an artifact: preprocess, choose the penalty, solve, test.
 
+mod choice;
 mod cross_validation;
 mod error;
 mod logistic;
@@ -47,6 +48,7 @@ pub fn fit(
         .map(|model| preprocessing.scaled(model));
     let fitted = match options.family {
         Family::Logistic => logistic::fit(&train, options, start),
+        Family::Choice => choice::fit(&train, options, start),
     };
     let name = |weight: usize| match preprocessing.columns.get(weight) {
         Some(&feature) => schema.features.names()[feature].clone(),
@@ -55,6 +57,7 @@ pub fn fit(
     let fitted = fitted.map_err(|error| error.named(name))?;
     let (bias, weights) = fitted.solution.weights.split_last().unwrap_or((&0.0, &[]));
     let scaled = LinearModel {
+        family: options.family,
         bias: *bias,
         weights: weights.to_vec(),
     };

@@ -11,7 +11,8 @@ pub struct FitOptions {
     pub family: Family,
     /// The L2 penalty. Default 1, fixed.
     pub l2: Penalty,
-    /// Who finds the weights. Default [`Solver::Auto`].
+    /// Who finds the weights of a logistic model; those of a choice model are always found by
+    /// [`minimise`](crate::solver::minimise). Default [`Solver::Auto`].
     pub solver: Solver,
     /// The most iterations of each solver. Default 200. What is stopped by it is a model, whose
     /// lineage says that it has not converged.
@@ -43,7 +44,8 @@ impl Default for FitOptions {
     }
 }
 
-/// The L2 penalty: `l2 / 2 · Σ weight²` of the scaled features is added to the summed log loss.
+/// The L2 penalty: `l2 / 2 · Σ weight²` of the scaled features is added to the summed log loss,
+/// over pairs for a logistic model and over sessions for a choice model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Penalty {
     /// This one, at least 0.

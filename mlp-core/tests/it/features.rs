@@ -19,7 +19,11 @@ fn features(schema: &Schema, user: &[f64], item: &Row) -> Vec<(String, f64)> {
         weights[feature] = 1.0;
         let ranker = Ranker::new(
             &schema.features,
-            &LinearModel { bias: 0.0, weights },
+            &LinearModel {
+                family: mlp_core::Family::Logistic,
+                bias: 0.0,
+                weights,
+            },
             &catalog,
         );
         let mut out = Vec::new();
@@ -294,7 +298,11 @@ fn features_stay_finite() {
         .collect();
     let ranker = Ranker::new(
         &schema.features,
-        &LinearModel { bias: 1.0, weights },
+        &LinearModel {
+            family: mlp_core::Family::Logistic,
+            bias: 1.0,
+            weights,
+        },
         &catalog,
     );
     let mut ranked = Vec::new();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod artifact;
+mod choice;
 mod cross_validation;
 mod edges;
 mod preprocess;
@@ -276,6 +277,7 @@ fn many_rows_begin_with_a_part_of_them() {
     );
     assert!(found.lineage.iterations <= Some(5), "{:?}", found.lineage);
     let origin = mlp_core::LinearModel {
+        family: mlp_core::Family::Logistic,
         bias: 0.0,
         weights: vec![0.0; 4],
     };

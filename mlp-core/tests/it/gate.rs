@@ -36,6 +36,7 @@ fn judging(n: usize, picks: bool) -> PairTable {
 
 fn model(bias: f64, size: f64) -> LinearModel {
     LinearModel {
+        family: mlp_core::Family::Logistic,
         bias,
         weights: vec![0.0, size],
     }

@@ -1,5 +1,6 @@
 //! Integration tests of `mlp-core`, one binary.
 
+mod choice;
 mod features;
 mod fit;
 mod gate;

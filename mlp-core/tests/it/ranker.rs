@@ -19,6 +19,7 @@ fn model(schema: &Schema, weights: &[(&str, f64)]) -> LinearModel {
             .unwrap()
     };
     let mut model = LinearModel {
+        family: mlp_core::Family::Logistic,
         bias: -1.0,
         weights: vec![0.0; schema.features.len()],
     };
@@ -173,6 +174,7 @@ fn a_negative_zero_ties_with_zero() {
     );
     let rows = [-0.0, 0.0, -0.0, 0.0].map(|x| Row(vec![Value::Float(x)]));
     let model = LinearModel {
+        family: mlp_core::Family::Logistic,
         bias: -0.0,
         weights: vec![0.0, 1.0],
     };

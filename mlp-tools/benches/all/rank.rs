@@ -114,6 +114,7 @@ fn us_per(calls: usize, mut call: impl FnMut(usize)) -> f64 {
 fn model(schema: &Schema) -> LinearModel {
     let weight = |i: usize| (i * 7 % 11) as f64 / 10.0 - 0.55;
     LinearModel {
+        family: mlp_core::Family::Logistic,
         bias: -1.0,
         weights: (0..schema.features.len()).map(weight).collect(),
     }

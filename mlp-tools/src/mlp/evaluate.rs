@@ -2,7 +2,7 @@
 
 use clap::Args;
 use mlp_core::metrics::Evaluation;
-use mlp_core::{Artifact, PairTable};
+use mlp_core::{Artifact, Family, FitOptions, PairTable};
 use mlp_store::{Clock, SystemClock};
 use mlp_worker::{DataOptions, SessionData};
 
@@ -40,6 +40,10 @@ pub struct Evaluate {
     #[arg(long, default_value_t = 5, requires = "simulated", value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
+    /// The kind of model
+    #[arg(long, value_enum, default_value = "choice", requires = "simulated")]
+    family: FamilyName,
+
     /// The first seed
     #[arg(long, default_value_t = 1, requires = "simulated")]
     seed: u64,
@@ -50,6 +54,22 @@ pub struct Evaluate {
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<std::path::PathBuf>,
+}
+
+/// [`Family`], as the command line names it.
+#[derive(clap::ValueEnum, Debug, Clone, Copy)]
+enum FamilyName {
+    Choice,
+    Logistic,
+}
+
+impl From<FamilyName> for Family {
+    fn from(name: FamilyName) -> Self {
+        match name {
+            FamilyName::Choice => Self::Choice,
+            FamilyName::Logistic => Self::Logistic,
+        }
+    }
 }
 
 type Row = (&'static str, fn(&Evaluation) -> Option<f64>);
@@ -139,6 +159,10 @@ fn simulated(evaluate: &Evaluate, context: &Context) -> Result<Vec<(String, Eval
         test_sessions: evaluate.test_sessions as usize,
         shown: 10,
         seeds: evaluate.seed..evaluate.seed + u64::from(evaluate.seeds),
+        fit: FitOptions {
+            family: evaluate.family.into(),
+            ..FitOptions::default()
+        },
     };
     let (users, locations) = (evaluate.configs.users()?, evaluate.configs.locations()?);
     let outcomes = simulate(&context.schema, &users, &locations, &simulation)?;
@@ -146,12 +170,34 @@ fn simulated(evaluate: &Evaluate, context: &Context) -> Result<Vec<(String, Eval
         "trained on {} sessions of 10 items, tested on {} of fresh users; mean of {} seeds",
         evaluate.sessions, evaluate.test_sessions, evaluate.seeds
     );
+    let all: f64 = outcomes.iter().map(|o| o.ndcg_of_all).sum();
+    println!(
+        "NDCG of the best ten of all items, by the users' own scores: {:.4}",
+        all / outcomes.len().max(1) as f64
+    );
     let models: Vec<&Evaluation> = outcomes.iter().map(|o| &o.model).collect();
     let truths: Vec<&Evaluation> = outcomes.iter().map(|o| &o.truth).collect();
+    let (model, truth) = (mean(&models), mean(&truths));
+    for (name, gap) in [
+        ("ROC AUC", gap(truth.auc, model.auc)),
+        ("log loss", gap(model.log_loss, truth.log_loss)),
+        (
+            "precision@1",
+            gap(truth.precision_at_1, model.precision_at_1),
+        ),
+    ] {
+        println!("{name} is {gap} from the truth");
+    }
     Ok(vec![
-        ("model".to_owned(), mean(&models)),
-        ("truth".to_owned(), mean(&truths)),
+        ("model".to_owned(), model),
+        ("truth".to_owned(), truth),
     ])
+}
+
+/// How far a statistic is from the truth's.
+fn gap(more: Option<f64>, less: Option<f64>) -> String {
+    let gap = more.zip(less).map(|(more, less)| more - less);
+    gap.map_or("undefined".to_owned(), |gap| format!("{gap:.4}"))
 }
 
 /// The mean of each statistic over the seeds where it is defined.

@@ -1,7 +1,10 @@
 //! How good a model gets on the simulated domain, beside the truth that only a simulation knows.
 
 use mlp_core::metrics::{EvaluateOptions, Evaluation, Sessions, evaluate};
-use mlp_core::{FitOptions, Lineage, PairTable, Schema, Session, fit_logistic};
+use mlp_core::{
+    Catalog, FitOptions, Lineage, LinearModel, PairTable, Ranker, Row, Schema, Scratch, Session,
+    fit,
+};
 use mlp_data::{Location, Mix, SimulatedUser, Streams, UserSampler, labeller};
 use mlp_data::{LocationConfig, UserConfig};
 
@@ -19,6 +22,8 @@ pub struct Simulation {
     pub shown: usize,
     /// The seeds: each is another catalogue, other users and other draws.
     pub seeds: std::ops::Range<u64>,
+    /// How the model is fitted, on all training sessions: `test_share` is no matter.
+    pub fit: FitOptions,
 }
 
 /// What one seed gave.
@@ -28,6 +33,8 @@ pub struct Outcome {
     pub model: Evaluation,
     /// The labeller's own probabilities, on the same sessions.
     pub truth: Evaluation,
+    /// How good the best ten of all items are, by the user's own scores: see [`ndcg_of_all`].
+    pub ndcg_of_all: f64,
 }
 
 /// Trains and tests once per seed.
@@ -56,40 +63,84 @@ fn one(
         .map(|location| travel.item_numbers(location))
         .collect::<Result<_>>()?;
     let sampler = UserSampler::new(users, Mix::Even, mlp_data::Date::FIRST_OF_2026);
-    let draw = |purpose: u64, n: usize| -> Result<(Vec<Session>, Vec<f64>)> {
-        let mut truth = Vec::new();
+    let draw = |purpose: u64, n: usize| -> Result<Draws> {
+        let (mut truth, mut users) = (Vec::new(), Vec::new());
         let mut rng = streams.stream(purpose);
         let sessions = (0..n)
             .map(|_| {
                 let user = sampler.sample(&mut rng);
                 let shown = draw_shown(catalog.len(), simulation.shown, &mut rng);
-                session(
+                let session = session(
                     &travel, &user, &shown, &catalog, &items, &mut truth, &mut rng,
-                )
+                );
+                users.push(user);
+                session
             })
             .collect::<Result<_>>()?;
-        Ok((sessions, truth))
+        Ok((sessions, truth, users))
     };
-    let (train, _) = draw(1, simulation.sessions)?;
-    let (test, truth) = draw(2, simulation.test_sessions)?;
+    let (train, ..) = draw(1, simulation.sessions)?;
+    let (test, truth, users) = draw(2, simulation.test_sessions)?;
     // All of the training sessions are fitted on: the test has sessions of its own.
     let options = FitOptions {
         test_share: 0.0,
-        ..FitOptions::default()
+        ..simulation.fit.clone()
     };
-    let artifact = fit_logistic(schema, &train, &options, Lineage::default())?;
+    let model = fit(schema, &train, &options, Lineage::default())?.model(schema)?;
     let table = PairTable::new(&schema.features, &test);
     let sessions = Sessions::equal(truth.len(), simulation.shown)?;
     Ok(Outcome {
-        model: artifact.model(schema)?.evaluate(&table)?,
+        model: model.evaluate(&table)?,
         truth: evaluate(
             table.labels(),
             &truth,
             Some(&sessions),
             &EvaluateOptions::default(),
         )?,
+        ndcg_of_all: ndcg_of_all(&travel, schema, &model, &catalog, &users)?,
     })
 }
+
+/// The list that a live system would show: its discounted gain, of the user's own scores, over that
+/// of the best possible list, as a mean over the users who like anything at all.
+fn ndcg_of_all(
+    travel: &Travel,
+    schema: &Schema,
+    model: &LinearModel,
+    locations: &[Location],
+    users: &[SimulatedUser],
+) -> Result<f64> {
+    const SHOWN: usize = 10;
+    let rows: Vec<Row> = (locations.iter())
+        .map(|location| travel.item_row(location))
+        .collect::<Result<_>>()?;
+    let ranker = Ranker::new(
+        &schema.features,
+        model,
+        &Catalog::new(&schema.item, 1, (0..).zip(&rows)),
+    );
+    let gain = |scores: &mut dyn Iterator<Item = f64>| -> f64 {
+        let discounted = scores.zip(2..).map(|(s, at)| s / f64::from(at).log2());
+        discounted.sum()
+    };
+    let (mut scratch, mut ranked, mut scores) = (Scratch::default(), Vec::new(), Vec::new());
+    let (mut sum, mut n) = (0.0, 0);
+    for user in users {
+        labeller::scores(user, locations, &mut scores);
+        let numbers = travel.user_numbers(&user.user)?;
+        ranker.top(&numbers, SHOWN, &mut scratch, &mut ranked);
+        let found = gain(&mut ranked.iter().map(|r| scores[r.item_id as usize]));
+        scores.sort_by(|a, b| b.total_cmp(a));
+        let best = gain(&mut scores.iter().copied().take(SHOWN));
+        if best > 0.0 {
+            (sum, n) = (sum + found / best, n + 1);
+        }
+    }
+    Ok(sum / f64::from(n.max(1)))
+}
+
+/// Sessions, the true probability of each of their rows, and who asked.
+type Draws = (Vec<Session>, Vec<f64>, Vec<SimulatedUser>);
 
 fn draw_shown(n: usize, k: usize, rng: &mut impl rand::Rng) -> Vec<usize> {
     use rand::RngExt;

@@ -225,7 +225,7 @@ proptest! {
         let start = at.index(json.len());
         json.replace_range(start..(start + cut).min(json.len()), &text);
         let model = Artifact::from_json(&json).and_then(|artifact| artifact.model(&schema()));
-        if let Ok(LinearModel { bias, weights }) = model {
+        if let Ok(LinearModel { bias, weights, .. }) = model {
             prop_assert!(bias.is_finite() && weights.iter().all(|w| w.is_finite()));
         }
     }

@@ -276,6 +276,7 @@ fn options_out_of_range() {
         (
             FitOptions {
                 start: Some(mlp_core::LinearModel {
+                    family: mlp_core::Family::Logistic,
                     bias: 0.0,
                     weights: vec![1.0],
                 }),

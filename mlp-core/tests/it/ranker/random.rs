@@ -127,7 +127,7 @@ proptest! {
         let n_features = schema.features.len();
         let scale = n_features as f64;
         let weights: Vec<f64> = (0..n_features).map(|f| weights[f % 64] / scale).collect();
-        let model = LinearModel { bias, weights };
+        let model = LinearModel { family: mlp_core::Family::Logistic, bias, weights };
         let catalog = Catalog::new(&schema.item, 1, (10_i64..).zip(&items));
         let ranker = Ranker::new(&schema.features, &model, &catalog);
         let positions: Vec<u32> = (0..items.len() as u32).collect();
