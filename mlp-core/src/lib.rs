@@ -20,7 +20,8 @@ pub use catalog::Catalog;
 pub use feature::FeatureSet;
 pub use fit::{FitError, FitOptions, fit_logistic};
 pub use gate::{
-    Because, Comparison, GateOptions, GateReport, Interval, Paired, Verdict, gate, paired,
+    Because, Comparison, GateOptions, GateReport, Interval, LossChange, Paired, Verdict, gate,
+    loss_change, model_losses, paired, paired_models,
 };
 pub use guard::{Arm, ArmCounts, Guard, GuardOptions, GuardReport, GuardVerdict, ShareError};
 pub use model::{ARTIFACT_FORMAT, Artifact, ArtifactError, Family, Lineage, LinearModel};

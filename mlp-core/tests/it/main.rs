@@ -7,5 +7,6 @@ mod guard;
 mod metrics;
 mod ranker;
 mod schema;
+mod simulated;
 mod support;
 mod validation;
