@@ -93,6 +93,11 @@ swissmetro() {
     done
 }
 
+# 400 runs each of what the gate and the guard promise; prints the counts.
+gate() {
+    cargo test --locked -p mlp-core --test it -- --ignored --nocapture 400_runs
+}
+
 # The conformance suite through a PgBouncer of its own in transaction mode.
 pooler() {
     local url=${MLP_TEST_POSTGRES:-postgres://postgres@127.0.0.1:5432/postgres} place port as=()
@@ -218,6 +223,7 @@ prepare
 check "crashes" crashes
 check "chaos" chaos
 check "full_disks" full_disks
+check "gate" gate
 check "pooler" pooler
 check "grafana" grafana
 check "celery" celery

@@ -27,7 +27,8 @@ pub use fit::{
     CandidateScore, CrossValidation, FitError, FitOptions, Penalty, Solver, fit, fit_logistic,
 };
 pub use gate::{
-    Because, Comparison, GateOptions, GateReport, Interval, Paired, Verdict, gate, paired,
+    Because, Comparison, GateOptions, GateReport, Interval, LossChange, Paired, Verdict, gate,
+    loss_change, model_losses, paired, paired_models,
 };
 pub use guard::{Arm, ArmCounts, Guard, GuardOptions, GuardReport, GuardVerdict, ShareError};
 pub use model::{ARTIFACT_FORMAT, Artifact, ArtifactError, Family, Lineage, LinearModel};

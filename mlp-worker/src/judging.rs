@@ -15,6 +15,7 @@ use mlp_store::{
 use crate::data::{judging_query, judging_sessions};
 use crate::tasks::{micros, yield_to_others};
 use crate::training::{TrainingError, TrainingOptions, usable};
+use crate::triggers::retrain;
 use crate::verdict::{self, Switches};
 use crate::worker::{Backoff, Shared};
 
@@ -79,15 +80,13 @@ fn look(shared: &Shared, judge: &mut Judge) -> Result<(), TrainingError> {
     if !store.turn(DUTY, options.judging.every.mul_f64(0.9))? {
         return Ok(());
     }
-    let until_us = options.clock.now_us() - micros(options.settle);
-    let judged = catch_unwind(AssertUnwindSafe(|| {
-        judge.look(
-            store,
-            &shared.schema,
-            until_us,
-            &options.train,
-            &options.judging,
-        )
+    let now_us = options.clock.now_us();
+    let until_us = now_us - micros(options.settle);
+    let judged = catch_unwind(AssertUnwindSafe(|| -> Result<usize, TrainingError> {
+        let (schema, train) = (&shared.schema, &options.train);
+        let changes = judge.look(store, schema, until_us, train, &options.judging)?;
+        retrain(store, schema, now_us, until_us, train, &options.triggers)?;
+        Ok(changes)
     }));
     match judged {
         Ok(Ok(0)) => Ok(()),

@@ -6,6 +6,7 @@ mod inference;
 mod judging;
 mod tasks;
 mod training;
+mod triggers;
 mod verdict;
 mod worker;
 
@@ -13,5 +14,6 @@ pub use data::{DataOptions, SessionData};
 pub use judging::{Judge, JudgingOptions};
 pub use tasks::TrainingRequest;
 pub use training::{TrainingError, TrainingOptions, train};
+pub use triggers::{TriggerOptions, retrain};
 pub use verdict::Switches;
 pub use worker::{StopReport, Worker, WorkerOptions};

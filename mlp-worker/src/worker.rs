@@ -15,6 +15,7 @@ use crate::inference;
 use crate::judging::{self, JudgingOptions};
 use crate::tasks;
 use crate::training::TrainingOptions;
+use crate::triggers::TriggerOptions;
 
 /// How a worker works.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub struct WorkerOptions {
     pub train: TrainingOptions,
     /// How it judges what waits for a verdict.
     pub judging: JudgingOptions,
+    /// What starts a training without a hand.
+    pub triggers: TriggerOptions,
     /// The time of day, for the age of answers. Default the system's.
     pub clock: Arc<dyn Clock>,
 }
@@ -51,6 +54,7 @@ impl Default for WorkerOptions {
             settle: Duration::from_secs(60),
             train: TrainingOptions::default(),
             judging: JudgingOptions::default(),
+            triggers: TriggerOptions::default(),
             clock: Arc::new(SystemClock),
         }
     }

@@ -1,15 +1,17 @@
 //! Whether a challenger may replace the champion.
 
 mod paired;
+mod rise;
 mod sequence;
 
 use serde::{Deserialize, Serialize};
 
 pub use paired::{Comparison, Paired, paired};
+pub use rise::{LossChange, loss_change};
 pub use sequence::Interval;
 pub(crate) use sequence::Stream;
 
-use crate::metrics::{MetricError, choice_log_loss};
+use crate::metrics::{MetricError, choice_log_loss, choice_losses};
 use crate::model::LinearModel;
 use crate::table::PairTable;
 
@@ -144,7 +146,7 @@ pub fn gate(
     options: &GateOptions,
 ) -> Result<GateReport, MetricError> {
     let new = challenger.evaluate(judging)?;
-    let new_losses = pick_probabilities(challenger, judging);
+    let new_p = pick_probabilities(challenger, judging);
     let log_loss = |p: &[f64]| choice_log_loss(judging.labels(), p, judging.sessions());
     let mut report = GateReport {
         verdict: Verdict::Promote,
@@ -152,7 +154,7 @@ pub fn gate(
         sessions: new.sessions,
         picked: new.picked_sessions,
         champion_log_loss: None,
-        challenger_log_loss: log_loss(&new_losses)?,
+        challenger_log_loss: log_loss(&new_p)?,
         champion_precision_at_1: None,
         challenger_precision_at_1: new.precision_at_1,
         improvement: None,
@@ -161,23 +163,47 @@ pub fn gate(
     let Some(champion) = champion else {
         return Ok(report);
     };
-    let old_losses = pick_probabilities(champion, judging);
     let mut comparison = Comparison::new(options);
-    for pair in paired(
-        judging.labels(),
-        &old_losses,
-        &new_losses,
-        judging.sessions(),
-    )? {
+    for pair in paired_models(champion, challenger, judging)? {
         comparison.push(&pair);
     }
+    let old_p = pick_probabilities(champion, judging);
     report.because = comparison.because();
     report.verdict = report.because.verdict();
-    report.champion_log_loss = log_loss(&old_losses)?;
+    report.champion_log_loss = log_loss(&old_p)?;
     report.champion_precision_at_1 = champion.evaluate(judging)?.precision_at_1;
     report.improvement = (report.sessions > 0).then(|| comparison.improvement());
     report.first_place = (report.picked > 0).then(|| comparison.first_place());
     Ok(report)
+}
+
+/// What each judging session says of two models, shape `(n_sessions,)`.
+///
+/// # Errors
+///
+/// Where a model gives no number.
+pub fn paired_models(
+    champion: &LinearModel,
+    challenger: &LinearModel,
+    judging: &PairTable,
+) -> Result<Vec<Paired>, MetricError> {
+    paired(
+        judging.labels(),
+        &pick_probabilities(champion, judging),
+        &pick_probabilities(challenger, judging),
+        judging.sessions(),
+    )
+}
+
+/// A model's log loss of each session's choice, shape `(n_sessions,)`, in nats, as the gate counts
+/// it.
+///
+/// # Errors
+///
+/// Where the model gives no number.
+pub fn model_losses(model: &LinearModel, judging: &PairTable) -> Result<Vec<f64>, MetricError> {
+    let probabilities = pick_probabilities(model, judging);
+    choice_losses(judging.labels(), &probabilities, judging.sessions())
 }
 
 /// The probability of "none of these" is at least this, where pairs are judged one by one.

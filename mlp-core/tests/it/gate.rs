@@ -4,6 +4,7 @@
 
 use mlp_core::{
     Because, Comparison, GateOptions, GateReport, LinearModel, PairTable, Paired, Session, gate,
+    loss_change,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -295,4 +296,25 @@ fn a_model_without_numbers_is_an_error() {
         )
         .is_err()
     );
+}
+
+#[test]
+fn a_rise_of_the_loss_is_seen_and_chance_is_not() {
+    let losses = |seed: u64, n: usize, mean: f64| -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..n).map(|_| 2.0 * mean * rng.random::<f64>()).collect()
+    };
+    let options = GateOptions::default();
+    let change = |after: &[f64]| loss_change(&losses(0, 800, 1.2), after, &options);
+    let worse = change(&losses(1, 800, 1.5)).unwrap();
+    assert!(worse.rose(), "{worse:?}");
+    assert!((worse.before.mean - 1.2).abs() < 0.1 && (worse.after.mean - 1.5).abs() < 0.1);
+    assert!(!change(&losses(1, 800, 0.9)).unwrap().rose());
+    assert_eq!(change(&losses(1, 99, 1.5)), None);
+    // Both sides are wrong in 5 % at most: of 200 runs, over 20 happen once in 1,000 times.
+    let risen = |seed: &u64| {
+        let (before, after) = (losses(2 * seed, 300, 1.2), losses(2 * seed + 1, 300, 1.2));
+        loss_change(&before, &after, &options).unwrap().rose()
+    };
+    assert!((0..200).filter(risen).count() <= 20);
 }

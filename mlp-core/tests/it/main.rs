@@ -9,6 +9,7 @@ mod metrics;
 mod ranker;
 mod replay;
 mod schema;
+mod simulated;
 mod solver;
 mod split;
 mod support;

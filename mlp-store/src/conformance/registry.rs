@@ -224,16 +224,17 @@ pub(super) fn a_canary_is_withdrawn(bench: &Bench) {
 }
 
 pub(super) fn a_canary_that_is_dismissed_leaves_the_champion_all(bench: &Bench) {
+    let open = bench.open();
+    let (a, b) = with_canary(&open);
     use ModelStatus::{Challenger, Champion, Rejected};
     for (kind, status) in [
         (DecisionKind::Reject, Rejected),
         (DecisionKind::Wait, Challenger),
     ] {
-        let open = bench.open();
-        let (a, b) = with_canary(&open);
         assert!(decide(&open, b, kind));
         assert_eq!(champion(&open), Some(a));
         assert_eq!(statuses(&open), [Champion, status]);
+        assert!(decide(&open, b, DecisionKind::Canary));
     }
 }
 

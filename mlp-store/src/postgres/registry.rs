@@ -269,7 +269,8 @@ fn admit(session: &mut Session<'_>, model_id: i64, before: ModelStatus) -> Resul
     let canary = "UPDATE models_registry
         SET status = 'canary', use_percentage = $2, replaced_by = NULL WHERE model_id = $1";
     session.execute(canary, &[&model_id, &share])?;
-    let rest = "UPDATE models_registry SET use_percentage = 1 - $1 WHERE status = 'champion'";
+    let rest =
+        "UPDATE models_registry SET use_percentage = 1::float8 - $1 WHERE status = 'champion'";
     session.execute(rest, &[&share])?;
     Ok(())
 }

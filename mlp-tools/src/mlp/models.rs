@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use mlp_core::Artifact;
-use mlp_store::{DecisionKind, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store};
+use mlp_store::{
+    AUTO_PROMOTE_SETTING, AUTO_RETRAIN_SETTING, CANARY_SHARE_SETTING, DecisionKind,
+    MAX_CANARY_SHARE, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store,
+};
 
 use super::context::Context;
 use super::error::{Error, Result};
@@ -49,7 +52,17 @@ pub enum Command {
         /// The file
         file: PathBuf,
     },
-    /// Print the decisions, the newest first
+    /// Change a setting of the registry: `auto_promote` (true or false: what passes the gate is
+    /// promoted, or waits for `mlp models promote`), `auto_retrain` (true or false: whether
+    /// triggers start trainings) or `canary_share` (0 to 0.5: what passes the gate first answers
+    /// this share of the traffic, and is watched; 0: it is promoted at once)
+    Set {
+        /// The setting's name
+        name: String,
+        /// Its value
+        value: String,
+    },
+    /// Print the decisions with their evidence, the newest first
     Log {
         /// At most so many
         #[arg(long, default_value_t = 20)]
@@ -95,7 +108,41 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
             );
             Ok(())
         }
+        Command::Set { name, value } => {
+            store.set_setting(setting(name, value)?, value)?;
+            println!("{name} is {value}");
+            Ok(())
+        }
         Command::Log { limit } => log(&*store, *limit),
+    }
+}
+
+/// The registry's settings that are set by hand: the name, what a value must be, and whether it is.
+const SETTINGS: [(&str, &str, fn(&str) -> bool); 3] = [
+    (AUTO_PROMOTE_SETTING, "`true` or `false`", is_bool),
+    (AUTO_RETRAIN_SETTING, "`true` or `false`", is_bool),
+    (CANARY_SHARE_SETTING, "from 0 to 0.5", |value| {
+        (value.parse().ok()).is_some_and(|share: f64| (0.0..=MAX_CANARY_SHARE).contains(&share))
+    }),
+];
+
+fn is_bool(value: &str) -> bool {
+    matches!(value, "true" | "false")
+}
+
+/// The name of a setting, where it may have that value.
+fn setting(name: &str, value: &str) -> Result<&'static str> {
+    let Some((name, wanted, check)) = SETTINGS.iter().find(|(known, ..)| *known == name) else {
+        let names = SETTINGS.map(|(name, ..)| format!("`{name}`")).join(", ");
+        return Err(Error::usage(format!(
+            "there is no setting `{name}`: {names} are"
+        )));
+    };
+    match check(value) {
+        true => Ok(name),
+        false => Err(Error::usage(format!(
+            "{name} is `{value}`, must be {wanted}"
+        ))),
     }
 }
 

@@ -279,6 +279,11 @@ pub fn settle(seconds: f64) -> Result<Duration> {
     }
 }
 
+/// A time about retraining, from seconds.
+pub fn retraining(name: &str, seconds: f64) -> Result<Duration> {
+    in_range(name, seconds, 1.0, 86_400.0 * 366.0)
+}
+
 /// The share of sessions that are shown random items.
 pub fn exploration(share: f64) -> Result<f64> {
     match share {

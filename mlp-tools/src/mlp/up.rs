@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 use mlp_store::{EXPLORATION_SETTING, Store};
-use mlp_worker::WorkerOptions;
+use mlp_worker::{TriggerOptions, WorkerOptions};
 
 use super::begin::Beginning;
 use super::celery::Celery;
@@ -49,12 +49,69 @@ pub struct Learning {
     /// database. Default: 0.05
     #[arg(long, env = "MLP_EXPLORATION", value_name = "SHARE")]
     pub exploration: Option<f64>,
+
+    #[command(flatten)]
+    pub retraining: Retraining,
+}
+
+/// Flags about when models are trained without a hand. While a challenger waits for its verdict, or
+/// a canary is watched, none is. `mlp models set auto_retrain false` turns them all off.
+#[derive(Args, Clone, Debug)]
+pub struct Retraining {
+    /// Train a model so many seconds after the newest was made. Default: never
+    #[arg(long, env = "MLP_RETRAIN_EVERY_S", value_name = "SECONDS")]
+    pub retrain_every: Option<f64>,
+
+    /// Train a model after so many answers since the newest was made. Default: never
+    #[arg(long, env = "MLP_RETRAIN_ANSWERS", value_name = "N")]
+    pub retrain_answers: Option<usize>,
+
+    /// Train a model when the champion's log loss on explored sessions rises beyond noise
+    #[arg(long, env = "MLP_RETRAIN_ON_LOSS")]
+    pub retrain_on_loss: bool,
+
+    /// The least time between two trainings that start by themselves, in seconds
+    #[arg(
+        long,
+        env = "MLP_RETRAIN_COOLDOWN_S",
+        default_value_t = COOLDOWN_S,
+        value_name = "SECONDS"
+    )]
+    pub retrain_cooldown: f64,
+}
+
+/// The default of `--retrain-cooldown`.
+const COOLDOWN_S: f64 = 600.0;
+
+impl Default for Retraining {
+    fn default() -> Self {
+        Self {
+            retrain_every: None,
+            retrain_answers: None,
+            retrain_on_loss: false,
+            retrain_cooldown: COOLDOWN_S,
+        }
+    }
+}
+
+impl Retraining {
+    fn options(&self) -> Result<TriggerOptions> {
+        Ok(TriggerOptions {
+            every: (self.retrain_every)
+                .map(|seconds| settings::retraining("retrain-every", seconds))
+                .transpose()?,
+            answers: self.retrain_answers,
+            loss: self.retrain_on_loss,
+            cooldown: settings::retraining("retrain-cooldown", self.retrain_cooldown)?,
+        })
+    }
 }
 
 impl Learning {
     /// The worker's options, once the settings are kept.
     pub fn options(&self, store: &dyn Store) -> Result<WorkerOptions> {
         let settle = settings::settle(self.settle)?;
+        let triggers = self.retraining.options()?;
         if let Some(share) = self.exploration {
             let share = settings::exploration(share)?.to_string();
             if store.setting(EXPLORATION_SETTING)?.as_deref() != Some(&share) {
@@ -63,6 +120,7 @@ impl Learning {
         }
         Ok(WorkerOptions {
             settle,
+            triggers,
             ..WorkerOptions::default()
         })
     }

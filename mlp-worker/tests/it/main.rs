@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod inference;
+mod judging;
 mod shutdown;
 mod support;
 mod training;

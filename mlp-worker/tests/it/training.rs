@@ -42,28 +42,20 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
         assert_eq!(artifact.lineage.sessions, learned - learned / 5);
         assert!(artifact.test.auc.unwrap() > 0.6, "{:?}", artifact.test);
 
-        // The same data gives the same model, which is not worse than itself.
+        // The same data gives the same model, which is no improvement.
         let second = train(&*store, "{}");
         success(&settled(&*store, second));
         let models = store.models(100).unwrap();
-        assert_eq!(models[0].status, ModelStatus::Champion);
-        assert_eq!(models[1].status, ModelStatus::Retired);
+        assert_eq!(models[0].status, ModelStatus::Rejected);
+        assert_eq!(models[1].status, ModelStatus::Champion);
         let again = Artifact::from_json(&models[0].artifact).unwrap();
         assert_eq!(again.weights, artifact.weights);
         assert_eq!(again.lineage.parent, Some(models[1].model_id));
         let decisions = store.decisions(10).unwrap();
-        assert_eq!(decisions.len(), 2);
-        assert!(
-            decisions
-                .iter()
-                .all(|d| d.decision.kind == DecisionKind::Promote)
-        );
-        assert!(
-            decisions[0]
-                .decision
-                .reason
-                .contains(&format!("{judging} judging"))
-        );
+        let kinds: Vec<_> = decisions.iter().map(|d| d.decision.kind).collect();
+        assert_eq!(kinds, [DecisionKind::Reject, DecisionKind::Promote]);
+        let reason = &decisions[0].decision.reason;
+        assert!(reason.contains(&format!("{judging} judging")), "{reason}");
         worker.stop(Duration::from_secs(5));
     }
 }

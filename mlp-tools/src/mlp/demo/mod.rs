@@ -15,7 +15,7 @@ use super::seed::{self, Configs};
 use super::server::{Parts, Server};
 use super::settings::{Database, Serving};
 use super::train;
-use super::up::Learning;
+use super::up::{Learning, Retraining};
 
 /// The whole story with simulated users, told as it happens: data is made, a first model is
 /// trained on little of it, users come and choose, a second model is trained on their choices,
@@ -148,6 +148,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
     let learning = Learning {
         settle: SETTLE_S,
         exploration: Some(demo.exploration),
+        retraining: Retraining::default(),
     };
     let mut worker = learning.options(&*store)?;
     // The demo's few judging sessions are enough to see a verdict.
