@@ -79,6 +79,12 @@ quality() {
     at_least "precision@1" "$(number "$model" precision_at_1)" 0.56
 }
 
+# Replay's 95 % intervals over 400 simulated logs of each size, against the known truth.
+replay() {
+    cargo test --release --locked -p mlp-data --test it -- --exact --nocapture --ignored \
+        replay::intervals_cover_the_truth_in_full
+}
+
 # The conformance suite through a PgBouncer of its own in transaction mode.
 pooler() {
     local url=${MLP_TEST_POSTGRES:-postgres://postgres@127.0.0.1:5432/postgres} place port as=()
@@ -210,6 +216,7 @@ check "celery" celery
 check "celery tls" celery_tls
 check "celery_chaos" celery_chaos
 check "quality" quality
+check "replay" replay
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"
 done
