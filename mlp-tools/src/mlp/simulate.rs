@@ -1,12 +1,13 @@
 //! How good a model gets on the simulated domain, beside the truth that only a simulation knows.
 
-use mlp_core::metrics::{EvaluateOptions, Evaluation, Sessions, evaluate};
-use mlp_core::{FitOptions, Lineage, PairTable, Schema, Session, fit_logistic};
+use mlp_core::metrics::Predictions;
+use mlp_core::{FitOptions, Lineage, Schema, Session, fit_logistic};
 use mlp_data::{Location, Mix, SimulatedUser, Streams, UserSampler, labeller};
 use mlp_data::{LocationConfig, UserConfig};
 
 use super::domain::Travel;
 use super::error::Result;
+use super::evaluate::Judged;
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -22,12 +23,25 @@ pub struct Simulation {
 }
 
 /// What one seed gave.
-#[derive(Debug, Clone)]
 pub struct Outcome {
     /// The model, on users that it never saw.
-    pub model: Evaluation,
-    /// The labeller's own probabilities, on the same sessions.
-    pub truth: Evaluation,
+    pub judged: Judged,
+    /// Their sessions.
+    pub sessions: Vec<Session>,
+    /// The labeller's own probability of each shown item to be picked, shape `(n_rows,)`.
+    pub truth: Vec<f64>,
+}
+
+impl Outcome {
+    /// The truth as if it were a model's.
+    pub fn truth(&self) -> Result<Predictions> {
+        let judged = &self.judged.predictions;
+        Ok(Predictions::new(
+            judged.labels().to_vec(),
+            self.truth.clone(),
+            judged.sessions().clone(),
+        )?)
+    }
 }
 
 /// Trains and tests once per seed.
@@ -78,16 +92,10 @@ fn one(
         ..FitOptions::default()
     };
     let artifact = fit_logistic(schema, &train, &options, Lineage::default())?;
-    let table = PairTable::new(&schema.features, &test);
-    let sessions = Sessions::equal(truth.len(), simulation.shown)?;
     Ok(Outcome {
-        model: artifact.model(schema)?.evaluate(&table)?,
-        truth: evaluate(
-            table.labels(),
-            &truth,
-            Some(&sessions),
-            &EvaluateOptions::default(),
-        )?,
+        judged: Judged::new(schema, artifact, &test)?,
+        sessions: test,
+        truth,
     })
 }
 
