@@ -98,6 +98,12 @@ gate() {
     cargo test --locked -p mlp-core --test it -- --ignored --nocapture 400_runs
 }
 
+# Replay's 95 % intervals over 400 simulated logs of each size, against the known truth.
+replay() {
+    cargo test --release --locked -p mlp-data --test it -- --exact --nocapture --ignored \
+        replay::intervals_cover_the_truth_in_full
+}
+
 # The conformance suite through a PgBouncer of its own in transaction mode.
 pooler() {
     local url=${MLP_TEST_POSTGRES:-postgres://postgres@127.0.0.1:5432/postgres} place port as=()
@@ -231,6 +237,7 @@ check "celery tls" celery_tls
 check "celery_chaos" celery_chaos
 check "quality" quality
 check "swissmetro" swissmetro
+check "replay" replay
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"
 done

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use super::{
     EvaluateOptions, Evaluation, MetricError, Predictions, Statistic, WeightedEvaluator, check,
@@ -146,6 +146,29 @@ pub fn ratio_interval(
         [(below > 0.0).then(|| above / below)]
     })?;
     Ok(interval)
+}
+
+/// The interval of a mean of independent values, as of repetitions under other seeds: Student's
+/// `mean ± t √(s²/n)`. `None` with fewer than two values. `values` are finite, of shape `(n,)`.
+///
+/// # Errors
+///
+/// Where `confidence` is not over 0 and under 1.
+pub fn mean_interval(values: &[f64], confidence: f64) -> Result<Option<Interval>, MetricError> {
+    check::share("confidence", confidence)?;
+    let n = values.len() as f64;
+    let Ok(student) = StudentsT::new(0.0, 1.0, n - 1.0) else {
+        return Ok(None);
+    };
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+    let standard_error = (squares / (n - 1.0) / n).sqrt();
+    let half = student.inverse_cdf(0.5 + confidence / 2.0) * standard_error;
+    Ok(Some(Interval {
+        low: mean - half,
+        high: mean + half,
+        standard_error,
+    }))
 }
 
 /// Groups of the jackknife.

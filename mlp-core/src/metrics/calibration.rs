@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::{MetricError, check};
 
@@ -33,6 +34,30 @@ pub struct ReliabilityBin {
     pub predicted: f64,
     /// Share of positive rows.
     pub observed: f64,
+}
+
+impl ReliabilityBin {
+    /// The interval of the true share of positive rows, low and high, at `confidence` (over 0 and
+    /// under 1): `(p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n)`.
+    ///
+    /// Source: Wilson, *Probable inference, the law of succession, and statistical inference*,
+    /// Journal of the American Statistical Association 22 (1927). Rows of one session exclude each
+    /// other, which makes it a little too long.
+    ///
+    /// # Errors
+    ///
+    /// Where `confidence` is out of range.
+    pub fn interval(&self, confidence: f64) -> Result<(f64, f64), MetricError> {
+        check::share("confidence", confidence)?;
+        let z = Normal::standard().inverse_cdf(0.5 + confidence / 2.0);
+        let n = (self.rows as f64).max(1.0);
+        let (p, per_row) = (self.observed, z * z / n);
+        let middle = p + per_row / 2.0;
+        let half = (z * z * p * (1.0 - p) / n + per_row * per_row / 4.0).sqrt();
+        let whole = 1.0 + per_row;
+        let (low, high) = ((middle - half) / whole, (middle + half) / whole);
+        Ok((low.max(0.0), high.min(1.0)))
+    }
 }
 
 /// The reliability table, by ascending probability, without empty bins: shape

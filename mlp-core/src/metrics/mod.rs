@@ -56,7 +56,8 @@ mod weighted;
 pub use auc::roc_auc;
 pub use average_precision::average_precision;
 pub use bootstrap::{
-    BootstrapOptions, EvaluationWithIntervals, Interval, evaluate_with_intervals, ratio_interval,
+    BootstrapOptions, EvaluationWithIntervals, Interval, evaluate_with_intervals, mean_interval,
+    ratio_interval,
 };
 pub use brier::brier;
 pub use calibration::{Binning, ReliabilityBin, calibration_error, reliability};

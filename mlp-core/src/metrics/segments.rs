@@ -5,7 +5,7 @@ use crate::schema::{Entity, FieldType};
 /// Sessions whose users are alike in one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// What they have in common, as `budget from 50 to 420` or `genre = poetry`.
+    /// What they have in common, as `hours from 4 to 12` or `genre = poetry`.
     pub name: String,
     /// Positions of its sessions, ascending, at least one.
     pub sessions: Vec<usize>,

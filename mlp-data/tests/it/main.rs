@@ -4,6 +4,7 @@ mod config;
 mod dataset;
 mod labeller;
 mod reader;
+mod replay;
 mod sampler;
 
 use mlp_data::{Date, LocationConfig, UserConfig, shipped};

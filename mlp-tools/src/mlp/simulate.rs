@@ -1,15 +1,15 @@
 //! How good a model gets on the simulated domain, beside the truth that only a simulation knows.
 
-use mlp_core::metrics::{EvaluateOptions, Evaluation, Sessions, evaluate};
+use mlp_core::metrics::Predictions;
 use mlp_core::{
-    Catalog, FitOptions, Lineage, LinearModel, PairTable, Ranker, Row, Schema, Scratch, Session,
-    fit,
+    Catalog, FitOptions, Lineage, LinearModel, Ranker, Row, Schema, Scratch, Session, fit,
 };
 use mlp_data::{Location, Mix, SimulatedUser, Streams, UserSampler, labeller};
 use mlp_data::{LocationConfig, UserConfig};
 
 use super::domain::Travel;
 use super::error::Result;
+use super::evaluate::Judged;
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -27,14 +27,27 @@ pub struct Simulation {
 }
 
 /// What one seed gave.
-#[derive(Debug, Clone)]
 pub struct Outcome {
     /// The model, on users that it never saw.
-    pub model: Evaluation,
-    /// The labeller's own probabilities, on the same sessions.
-    pub truth: Evaluation,
+    pub judged: Judged,
+    /// Their sessions.
+    pub sessions: Vec<Session>,
+    /// The labeller's own probability of each shown item to be picked, shape `(n_rows,)`.
+    pub truth: Vec<f64>,
     /// How good the best ten of all items are, by the user's own scores: see [`ndcg_of_all`].
     pub ndcg_of_all: f64,
+}
+
+impl Outcome {
+    /// The truth as if it were a model's.
+    pub fn truth(&self) -> Result<Predictions> {
+        let judged = &self.judged.predictions;
+        Ok(Predictions::new(
+            judged.labels().to_vec(),
+            self.truth.clone(),
+            judged.sessions().clone(),
+        )?)
+    }
 }
 
 /// Trains and tests once per seed.
@@ -86,31 +99,26 @@ fn one(
         test_share: 0.0,
         ..simulation.fit.clone()
     };
-    let model = fit(schema, &train, &options, Lineage::default())?.model(schema)?;
-    let table = PairTable::new(&schema.features, &test);
-    let sessions = Sessions::equal(truth.len(), simulation.shown)?;
+    let artifact = fit(schema, &train, &options, Lineage::default())?;
+    let model = artifact.model(schema)?;
     Ok(Outcome {
-        model: model.evaluate(&table)?,
-        truth: evaluate(
-            table.labels(),
-            &truth,
-            Some(&sessions),
-            &EvaluateOptions::default(),
-        )?,
-        ndcg_of_all: ndcg_of_all(&travel, schema, &model, &catalog, &users)?,
+        ndcg_of_all: ndcg_of_all(schema, &model, &catalog, &users)?,
+        judged: Judged::new(schema, artifact, &test)?,
+        sessions: test,
+        truth,
     })
 }
 
 /// The list that a live system would show: its discounted gain, of the user's own scores, over that
 /// of the best possible list, as a mean over the users who like anything at all.
-fn ndcg_of_all(
-    travel: &Travel,
+pub fn ndcg_of_all(
     schema: &Schema,
     model: &LinearModel,
     locations: &[Location],
     users: &[SimulatedUser],
 ) -> Result<f64> {
     const SHOWN: usize = 10;
+    let travel = Travel::new(schema);
     let rows: Vec<Row> = (locations.iter())
         .map(|location| travel.item_row(location))
         .collect::<Result<_>>()?;

@@ -323,7 +323,58 @@ fn models_are_trained_moved_promoted_and_rolled_back_beside_a_server() {
     }
     works(data, &["models", "rollback"]);
     assert!(works(data, &["models", "show"]).contains("over_budget"));
-    assert!(works(data, &["evaluate"]).contains("precision@1"));
+    let json = data.join("evaluate.json");
+    let svg = data.join("report.svg");
+    let (json_path, svg_path) = (json.to_str().unwrap(), svg.to_str().unwrap());
+    let told = works(
+        data,
+        &[
+            "evaluate", "--json", json_path, "--report", svg_path, "--by", "budget",
+        ],
+    );
+    for word in ["precision@1", "95 % interval", "budget from 5"] {
+        assert!(told.contains(word), "no `{word}`:\n{told}");
+    }
+    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let interval = &found["judging"]["intervals"]["auc"];
+    assert!(
+        interval["low"].as_f64() < found["judging"]["auc"].as_f64(),
+        "{found}"
+    );
+    assert_eq!(found["segments"].as_array().unwrap().len(), 4);
+    let drawn = std::fs::read_to_string(&svg).unwrap();
+    assert!(
+        drawn.starts_with("<svg ") && drawn.contains("over_budget"),
+        "{drawn}"
+    );
+    let told = works(
+        data,
+        &[
+            "evaluate",
+            "--replay",
+            "--model",
+            "1",
+            "--artifact",
+            file.to_str().unwrap(),
+            "--json",
+            json_path,
+        ],
+    );
+    assert!(
+        told.contains("model 1") && told.contains("log loss of the choice"),
+        "{told}"
+    );
+    let found: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!(
+        found["replay"]["model 1"]["mrr"]["answer"], "known",
+        "{found}"
+    );
+    fails(
+        data,
+        &["evaluate", "--by", "name"],
+        2,
+        &["`--by name`", "budget"],
+    );
     assert!(works(data, &["db", "status"]).contains("locations       210"));
     assert_eq!(server.stop(), Some(0));
     std::fs::write(&file, "{\"format\":99}").unwrap();

@@ -3,7 +3,7 @@
 use mlp_core::metrics::{
     Binning, BootstrapOptions, EvaluateOptions, Evaluation, EvaluationWithIntervals, Interval,
     MetricError, Predictions, Sessions, Statistic, WeightedEvaluator, evaluate_with_intervals,
-    ratio_interval,
+    mean_interval, ratio_interval, reliability,
 };
 use proptest::prelude::*;
 
@@ -268,4 +268,29 @@ fn a_skewed_mean_is_covered() {
     let found = coverage(200, 100, 400);
     // The 99.9 % band of 200 runs at 0.94, what BCa reaches on so few of so skewed a kind.
     assert!((0.88..=0.99).contains(&found), "{found}");
+}
+
+// `scipy.stats.binomtest(3, 40).proportion_ci(0.95, method="wilson")`, and
+// `scipy.stats.t.interval(0.95, 3, x.mean(), scipy.stats.sem(x))` of `[1, 2, 4, 9]`.
+const STUDENT: (f64, f64) = (-1.663204705733679, 9.66320470573368);
+const WILSON: (f64, f64) = (0.025836025774588198, 0.19864233524310543);
+
+#[test]
+fn shares_and_means_have_the_usual_intervals() {
+    let labels: Vec<bool> = (0..40).map(|row| row < 3).collect();
+    let table = reliability(&labels, &[0.1; 40], Binning::EqualWidth(1)).unwrap();
+    let (low, high) = table[0].interval(0.95).unwrap();
+    assert!(
+        (low - WILSON.0).abs() < 1e-9 && (high - WILSON.1).abs() < 1e-9,
+        "{low} {high}"
+    );
+    assert!(table[0].interval(1.0).is_err());
+    let found = mean_interval(&[1.0, 2.0, 4.0, 9.0], 0.95).unwrap().unwrap();
+    assert!(
+        (found.low - STUDENT.0).abs() < 1e-9 && (found.high - STUDENT.1).abs() < 1e-9,
+        "{found:?}"
+    );
+    assert_eq!(mean_interval(&[1.0], 0.95), Ok(None));
+    assert_eq!(mean_interval(&[], 0.95), Ok(None));
+    assert!(mean_interval(&[1.0, 2.0], 0.0).is_err());
 }
