@@ -32,18 +32,34 @@ impl LinearModel {
     /// `(n_rows,)`. Those of a choice model add up to under 1 in each list, the rest being that of
     /// "none of these"; those of a logistic model, which does not see the list, may add up to more.
     pub fn probabilities(&self, table: &PairTable) -> Vec<f64> {
-        let features = table.features();
-        let rows = features.rows().into_iter();
-        let mut scores: Vec<f64> = rows.map(|row| self.log_odds(row)).collect();
         match self.family {
-            Family::Logistic => (scores.iter_mut()).for_each(|u| *u = 1.0 / (1.0 + (-*u).exp())),
-            Family::Choice => {
-                for list in table.sessions().ranges() {
-                    softmax(&mut scores[list], Outside::Present);
-                }
+            Family::Choice => self.choice_probabilities(table),
+            Family::Logistic => {
+                let mut scores = self.scores(table);
+                (scores.iter_mut()).for_each(|u| *u = 1.0 / (1.0 + (-*u).exp()));
+                scores
             }
         }
+    }
+
+    /// The probability that each row's item is its session's one pick, `exp(u_i) / (1 + Σ exp(u_j))`,
+    /// shape `(n_rows,)`: what two models of whatever family can be compared by, choice by choice.
+    /// For a logistic model that is what its pairs say given that at most one is picked: of
+    /// independent picks with odds `exp(u)`, the outcome "i alone" has odds `exp(u_i)` against
+    /// "none".
+    pub fn choice_probabilities(&self, table: &PairTable) -> Vec<f64> {
+        let mut scores = self.scores(table);
+        for list in table.sessions().ranges() {
+            softmax(&mut scores[list], Outside::Present);
+        }
         scores
+    }
+
+    /// `u` of every row, shape `(n_rows,)`.
+    fn scores(&self, table: &PairTable) -> Vec<f64> {
+        let features = table.features();
+        let rows = features.rows().into_iter();
+        rows.map(|row| self.log_odds(row)).collect()
     }
 
     /// How good the model is on a table.

@@ -43,6 +43,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choice::{Outside, softmax};
 use crate::metrics::{
     BootstrapOptions, Interval, MetricError, Sessions, choice_losses, ratio_interval,
     session_precision, session_reciprocal_rank,
@@ -288,14 +289,9 @@ pub fn choice_probabilities(log_odds: &[f64], lists: &Sessions) -> Result<Vec<f6
     if let Some(index) = (log_odds.iter()).position(|u| u.is_nan() || *u == f64::INFINITY) {
         return Err(MetricError::NotANumber { index });
     }
-    let mut probabilities = Vec::with_capacity(log_odds.len());
-    for rows in lists.ranges() {
-        let list = &log_odds[rows];
-        // 0 is that of "none of these".
-        let largest = list.iter().copied().fold(0.0, f64::max);
-        let total: f64 = list.iter().map(|u| (u - largest).exp()).sum();
-        let whole = (-largest).exp() + total;
-        probabilities.extend(list.iter().map(|u| (u - largest).exp() / whole));
+    let mut probabilities = log_odds.to_vec();
+    for list in lists.ranges() {
+        softmax(&mut probabilities[list], Outside::Present);
     }
     Ok(probabilities)
 }

@@ -1,8 +1,7 @@
 //! The training job: read sessions, fit, judge, decide.
 
 use mlp_core::{
-    ArtifactError, FitError, FitOptions, GateOptions, Lineage, PairTable, Schema, fit_logistic,
-    gate,
+    ArtifactError, Family, FitError, FitOptions, GateOptions, Lineage, PairTable, Schema, fit, gate,
 };
 use mlp_store::{
     DecisionKind, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store, StoreError, TaskId,
@@ -12,14 +11,28 @@ use crate::data::{DataOptions, SessionData};
 use crate::verdict::{self, Switches};
 
 /// How models are trained and judged.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrainingOptions {
     /// Which sessions are read.
     pub data: DataOptions,
-    /// How the model is fitted.
+    /// How the model is fitted. By default a choice model: a loss per pair unlearns from good
+    /// lists, of which one item in ten is picked, what a loss per list keeps.
     pub fit: FitOptions,
     /// How it is compared with the champion.
     pub gate: GateOptions,
+}
+
+impl Default for TrainingOptions {
+    fn default() -> Self {
+        Self {
+            data: DataOptions::default(),
+            fit: FitOptions {
+                family: Family::Choice,
+                ..FitOptions::default()
+            },
+            gate: GateOptions::default(),
+        }
+    }
 }
 
 /// Why no model came of a training.
@@ -76,7 +89,7 @@ pub fn train(
         parent: champion.as_ref().map(|model| model.model_id),
         ..Lineage::default()
     };
-    let artifact = fit_logistic(schema, &data.training, &options.fit, lineage)?;
+    let artifact = fit(schema, &data.training, &options.fit, lineage)?;
     let challenger = artifact.model(schema)?;
     let champion = champion.and_then(|row| usable(&row, schema).map(|model| (row.model_id, model)));
     let judging = PairTable::new(&schema.features, &data.judging);

@@ -146,7 +146,7 @@ pub fn gate(
     options: &GateOptions,
 ) -> Result<GateReport, MetricError> {
     let new = challenger.evaluate(judging)?;
-    let new_p = pick_probabilities(challenger, judging);
+    let new_p = challenger.choice_probabilities(judging);
     let log_loss = |p: &[f64]| choice_log_loss(judging.labels(), p, judging.sessions());
     let mut report = GateReport {
         verdict: Verdict::Promote,
@@ -167,7 +167,7 @@ pub fn gate(
     for pair in paired_models(champion, challenger, judging)? {
         comparison.push(&pair);
     }
-    let old_p = pick_probabilities(champion, judging);
+    let old_p = champion.choice_probabilities(judging);
     report.because = comparison.because();
     report.verdict = report.because.verdict();
     report.champion_log_loss = log_loss(&old_p)?;
@@ -189,8 +189,8 @@ pub fn paired_models(
 ) -> Result<Vec<Paired>, MetricError> {
     paired(
         judging.labels(),
-        &pick_probabilities(champion, judging),
-        &pick_probabilities(challenger, judging),
+        &champion.choice_probabilities(judging),
+        &challenger.choice_probabilities(judging),
         judging.sessions(),
     )
 }
@@ -202,24 +202,6 @@ pub fn paired_models(
 ///
 /// Where the model gives no number.
 pub fn model_losses(model: &LinearModel, judging: &PairTable) -> Result<Vec<f64>, MetricError> {
-    let probabilities = pick_probabilities(model, judging);
+    let probabilities = model.choice_probabilities(judging);
     choice_losses(judging.labels(), &probabilities, judging.sessions())
-}
-
-/// The probability of "none of these" is at least this, where pairs are judged one by one.
-const NONE: f64 = 0.01;
-
-/// The probability that each row's item is its session's pick, shape `(n_rows,)`. A model of pairs
-/// judges every item as if it were alone, so that the sum over a list may pass 1: then the list's
-/// are scaled down, which leaves their order as it is.
-fn pick_probabilities(model: &LinearModel, table: &PairTable) -> Vec<f64> {
-    let mut probabilities = model.probabilities(table);
-    for range in table.sessions().ranges() {
-        let total: f64 = probabilities[range.clone()].iter().sum();
-        if total > 1.0 - NONE {
-            let scale = (1.0 - NONE) / total;
-            probabilities[range].iter_mut().for_each(|p| *p *= scale);
-        }
-    }
-    probabilities
 }

@@ -104,6 +104,7 @@ fn champion(world: &World, new: &LinearModel, gain: f64, test: usize) -> (f64, L
             .unwrap()
     };
     let between = |t: f64| LinearModel {
+        family: mlp_core::Family::Logistic,
         bias: new.bias + t * (poor.bias - new.bias),
         weights: (new.weights.iter().zip(&poor.weights))
             .map(|(new, poor)| new + t * (poor - new))

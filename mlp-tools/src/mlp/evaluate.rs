@@ -355,7 +355,10 @@ fn gaps(model: &Evaluation, truth: &Evaluation, outcomes: &[Outcome]) -> Vec<Str
         Some((more, less)) => format!("{:.4}", more - less),
         None => "undefined".to_owned(),
     };
-    let (auc, loss) = (gap(truth.auc, model.auc), gap(model.log_loss, truth.log_loss));
+    let (auc, loss) = (
+        gap(truth.auc, model.auc),
+        gap(model.log_loss, truth.log_loss),
+    );
     let first = gap(truth.precision_at_1, model.precision_at_1);
     let all: f64 = outcomes.iter().map(|o| o.ndcg_of_all).sum();
     vec![

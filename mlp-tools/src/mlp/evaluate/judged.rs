@@ -4,7 +4,7 @@ use mlp_core::metrics::{
     BootstrapOptions, EvaluateOptions, EvaluationWithIntervals, Predictions, Segment,
     evaluate_with_intervals, segments,
 };
-use mlp_core::replay::{Replay, ReplayOptions, ReplayReport, choice_probabilities};
+use mlp_core::replay::{Replay, ReplayOptions, ReplayReport};
 use mlp_core::{Artifact, Entity, PairTable, Schema, Session};
 
 use super::super::error::{Error, Result};
@@ -28,11 +28,7 @@ impl Judged {
     pub fn new(schema: &Schema, artifact: Artifact, sessions: &[Session]) -> Result<Self> {
         let model = artifact.model(schema)?;
         let table = PairTable::new(&schema.features, sessions);
-        let log_odds: Vec<f64> = (table.features().rows().into_iter())
-            .map(|row| model.log_odds(row))
-            .collect();
         let replay = Replay::new(sessions);
-        let choices = choice_probabilities(&log_odds, replay.lists())?;
         let users = (sessions.iter()).filter(|session| !session.shown.is_empty());
         Ok(Self {
             users: users.map(|session| session.user.clone()).collect(),
@@ -41,9 +37,9 @@ impl Judged {
                 model.probabilities(&table),
                 table.sessions().clone(),
             )?,
+            choices: model.choice_probabilities(&table),
             artifact,
             replay,
-            choices,
         })
     }
 
