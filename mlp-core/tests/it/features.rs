@@ -224,7 +224,7 @@ fn every_feature_of_the_two_domains_is_the_same_in_the_ranker() {
         "near_mountains": false, "has_sport": true, "family_rating": 1.5, "outdoor_rating": 2.5,
         "food_rating": 0.25, "leisure_rating": 3.0, "service_rating": 4.5, "user_score": 2.0,
     });
-    let user = crate::support::numbers(&travel.user, &crate::support::family());
+    let mut user = crate::support::numbers(&travel.user, &crate::support::family());
     let row = travel.item.row_from_json(&location).unwrap();
     let found = features(&travel, &user, &row);
     let met = [
@@ -240,6 +240,22 @@ fn every_feature_of_the_two_domains_is_the_same_in_the_ranker() {
         met.map(|name| number(&found, name)),
         [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     );
+    let family = [
+        "with_children",
+        "family_with_children",
+        "family_over_1",
+        "family_over_2",
+    ];
+    let children = travel.user.column("children_num").unwrap();
+    for (n, expected) in [(0.0, [0.0; 4]), (1.0, [1.0, 1.5, 1.0, 0.0])] {
+        user[children] = n;
+        let found = features(&travel, &user, &row);
+        assert_eq!(family.map(|name| number(&found, name)), expected);
+        // How many they are is not how good it must be.
+        user[children] = 3.0 * n;
+        let more = features(&travel, &user, &row);
+        assert_eq!(family.map(|name| number(&more, name)), expected);
+    }
 
     let reader =
         serde_json::json!({ "nickname": "ann", "shelves": [1], "genre": "poetry", "member": true });

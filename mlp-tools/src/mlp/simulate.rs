@@ -1,5 +1,7 @@
 //! How good a model gets on the simulated domain, beside the truth that only a simulation knows.
 
+use std::collections::HashMap;
+
 use mlp_core::metrics::Predictions;
 use mlp_core::{
     Catalog, FitOptions, Lineage, LinearModel, Ranker, Row, Schema, Scratch, Session, fit,
@@ -32,7 +34,8 @@ pub struct Outcome {
     pub judged: Judged,
     /// Their sessions.
     pub sessions: Vec<Session>,
-    /// The labeller's own probability of each shown item to be picked, shape `(n_rows,)`.
+    /// The labeller's own probability of each shown item to be picked, shape `(n_rows,)`. An item
+    /// that is shown twice is as likely in either place: only their sum is the user's.
     pub truth: Vec<f64>,
     /// How good the best ten of all items are, by the user's own scores: see [`ndcg_of_all`].
     pub ndcg_of_all: f64,
@@ -167,10 +170,26 @@ fn session(
     let locations: Vec<Location> = shown.iter().map(|i| catalog[*i].clone()).collect();
     let mut probabilities = Vec::new();
     labeller::choice_probabilities(user, &locations, &mut probabilities);
+    share_between_equals(shown, &mut probabilities);
     truth.extend(probabilities);
     Ok(Session {
         user: travel.user_numbers(&user.user)?,
         shown: shown.iter().map(|i| items[*i].clone()).collect(),
         picked: labeller::choose(user, &locations, rng),
     })
+}
+
+/// Gives each place of an item that is shown more than once the same part of its probability: the
+/// labeller takes the first of equals, which no model of users and items could foresee.
+fn share_between_equals(shown: &[usize], probabilities: &mut [f64]) {
+    let mut totals: HashMap<usize, (f64, f64)> = HashMap::new();
+    for (item, probability) in shown.iter().zip(&*probabilities) {
+        let (sum, places) = totals.entry(*item).or_default();
+        (*sum, *places) = (*sum + probability, *places + 1.0);
+    }
+    for (item, probability) in shown.iter().zip(probabilities) {
+        if let Some((sum, places)) = totals.get(item) {
+            *probability = sum / places;
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use mlp_core::{Column, Entity, Value};
+use mlp_core::{Column, Entity, FieldType, Value};
 use postgres::Row;
 
 use super::convert;
@@ -140,6 +140,7 @@ impl EntityPlan {
 }
 
 fn may_be_missing(entity: &Entity, column: &Column) -> bool {
-    let field = &entity.fields[column.field];
-    field.default.is_some() || !field.feature
+    // Not `feature`: a number that is none by itself may be read by derived ones.
+    let unread = matches!(column.kind, FieldType::Text | FieldType::Date);
+    unread || entity.fields[column.field].default.is_some()
 }
