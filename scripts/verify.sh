@@ -98,6 +98,12 @@ gate() {
     cargo test --locked -p mlp-core --test it -- --ignored --nocapture 400_runs
 }
 
+# Twenty rounds of the loop with five seeds, once for each way to retrain; prints the table.
+closed_loop() {
+    cargo test --locked -p mlp-tools --features celery --test it -- --exact --nocapture --ignored \
+        closed_loop::the_loop_learns_and_does_not_degenerate
+}
+
 # Replay's 95 % intervals over 400 simulated logs of each size, against the known truth.
 replay() {
     cargo test --release --locked -p mlp-data --test it -- --exact --nocapture --ignored \
@@ -238,6 +244,7 @@ check "celery_chaos" celery_chaos
 check "quality" quality
 check "swissmetro" swissmetro
 check "replay" replay
+check "closed_loop" closed_loop
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"
 done
