@@ -185,7 +185,7 @@ impl Collector {
     /// Keeps what another program says of a task, under a lease of it.
     fn keep(&mut self, id: TaskId, found: Found) -> Result<()> {
         let said = found.said();
-        if matches!(said, Said::Working | Said::NotRegistered) {
+        if matches!(said, Said::Working | Said::NoResult) {
             return Ok(());
         }
         let claim = self.store.claim_inferences(&[id], LEASE)?.pop();
@@ -216,7 +216,7 @@ impl Collector {
                 error,
                 after: self.settings.resend_after * PATIENCE,
             },
-            Said::Working | Said::NotRegistered => return Ok(()),
+            Said::Working | Said::NoResult => return Ok(()),
         };
         let is_final = !matches!(outcome, Outcome::Retry { .. });
         let lease = lease.reference();

@@ -124,12 +124,10 @@ fn a_retry_of_python_is_waited_for() {
     started.wait_for(TaskStatus::Success);
 }
 
-/// Nobody worked on it: it stays for who can, and is told of again.
-#[test]
-fn a_worker_without_the_task_ends_nothing() {
+/// It stays for who can, and is told of again.
+fn ends_nothing(result: serde_json::Value) {
     let started = start();
     started.rig.space.purge().unwrap();
-    let result = json!({ "exc_type": "NotRegistered", "exc_message": ["mlp.inference"] });
     started.say("FAILURE", result);
     wait_until("it is sent again", || {
         started.publisher.status().unwrap().resent > 0
@@ -138,4 +136,19 @@ fn a_worker_without_the_task_ends_nothing() {
     assert_eq!((view.status, view.attempts), (TaskStatus::Pending, 0));
     let worker = started.rig.worker();
     assert_eq!(super::take_one(&worker).task_id, started.id);
+}
+
+#[test]
+fn a_worker_without_the_task_ends_nothing() {
+    ends_nothing(json!({ "exc_type": "NotRegistered", "exc_message": ["mlp.inference"] }));
+}
+
+/// As Celery says it once Redis is back.
+#[test]
+fn a_worker_that_could_not_keep_its_result_ends_nothing() {
+    ends_nothing(json!({
+        "exc_type": "ConnectionError",
+        "exc_message": ["Error 111 connecting to 127.0.0.1:6379. Connection refused."],
+        "exc_module": "redis.exceptions",
+    }));
 }
