@@ -60,12 +60,15 @@ impl Collector {
             let wait = Duration::from_millis(100);
             let awaited = self.outstanding.oldest(TOGETHER, wait);
             let looked = match awaited.is_empty() {
-                true => Ok(()),
+                true => {
+                    self.results.keep_in_touch();
+                    Ok(())
+                }
                 false => self.collect(&awaited, &mut feed),
             };
             if let Err(error) = &looked {
-                // The same is said of Redis by the thread that writes to it.
-                if !std::mem::replace(&mut complaint, true) {
+                // Of a Redis that is away it has been said.
+                if !self.results.is_away() && !std::mem::replace(&mut complaint, true) {
                     tracing::warn!(%error, "results of other programs cannot be looked for: trying again");
                 }
                 std::thread::sleep(Duration::from_millis(300));
@@ -139,6 +142,10 @@ impl Collector {
     /// The records of other programs that have changed; those that are ours say that the store has
     /// the result.
     fn records(&mut self, ids: &[TaskId]) -> RedisResult<Vec<(TaskId, Found)>> {
+        if ids.is_empty() {
+            // An empty pipeline would pass for a sign of life.
+            return Ok(Vec::new());
+        }
         let keys: Vec<String> = ids.iter().map(|id| meta::key(&id.to_string())).collect();
         let heads: Vec<Vec<u8>> = self.results.with(|connection| {
             let mut heads = redis::pipe();

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 use super::inbox::Inbox;
 use super::message::Sendable;
+use super::redis_link::Contact;
 use crate::transport::TransportStatus;
 
 /// How many revoked tasks are remembered, and for how long: as a Python worker does.
@@ -65,7 +66,9 @@ pub(super) struct Link {
     broker: AtomicBool,
     /// Since when the broker has been away.
     away: Mutex<Option<Instant>>,
-    pub results: AtomicBool,
+    /// With Redis: of the thread that writes, and of the one that reads where there is one.
+    pub writing: Arc<Contact>,
+    pub reading: Arc<Contact>,
     pub stopping: AtomicBool,
     revoked: Mutex<Revoked>,
 }
@@ -91,7 +94,8 @@ impl Link {
             outgoing,
             broker: AtomicBool::new(false),
             away: Mutex::new(Some(Instant::now())),
-            results: AtomicBool::new(false),
+            writing: Arc::default(),
+            reading: Arc::default(),
             stopping: AtomicBool::new(false),
             revoked: Mutex::default(),
         }
@@ -165,7 +169,7 @@ impl Link {
         let counters = &self.counters;
         TransportStatus {
             broker: self.is_connected(),
-            results: self.results.load(Ordering::Relaxed),
+            results: self.writing.is_well() && !self.reading.is_away(),
             published: number(&counters.published),
             postponed: number(&counters.postponed),
             resent: number(&counters.resent),

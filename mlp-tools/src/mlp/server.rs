@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlp_http::{App, Secret};
-use mlp_store::{Announcing, DirectTransport, Live, LiveOptions, Roles, Store, Transport};
+use mlp_store::{DirectTransport, Live, LiveOptions, Roles, Store, Transport};
 use mlp_worker::{StopReport, Worker, WorkerOptions};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
@@ -100,8 +100,7 @@ impl Server {
         };
         let mut builder = App::builder(schema, Arc::clone(store), live).options(options);
         if let Some(transport) = transport {
-            let sessions = Announcing::new(Arc::clone(store), transport);
-            builder = builder.sessions(Arc::new(sessions));
+            builder = builder.transport(transport);
         }
         if let Some(routes) = &serving.public_routes {
             builder = builder.public_routes(routes.clone());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mlp_store::celery::CeleryTransport;
 use mlp_store::conformance::sample_row;
+use mlp_store::conformance::services::Redis;
 use mlp_store::postgres::PostgresStore;
 use mlp_store::{
     Announcing, Content, NewSession, SessionOp, Sessions, TaskId, TaskStatus, Transport,
@@ -151,4 +152,23 @@ fn a_worker_that_could_not_keep_its_result_ends_nothing() {
         "exc_message": ["Error 111 connecting to 127.0.0.1:6379. Connection refused."],
         "exc_module": "redis.exceptions",
     }));
+}
+
+/// Also who has nothing to write or to look for.
+#[test]
+fn redis_is_seen_to_go_and_to_come_back() {
+    let rig = Rig::new();
+    let mut redis = Redis::start();
+    let settings = rig.settings_with(&redis.url());
+    let both = [false, true].map(|works| rig.join(settings.clone(), works));
+    let all_say = |connected: bool| {
+        wait_until(&format!("results: {connected}"), || {
+            (both.iter()).all(|transport| transport.status().unwrap().results == connected)
+        });
+    };
+    all_say(true);
+    redis.kill();
+    all_say(false);
+    redis.start_again();
+    all_say(true);
 }
