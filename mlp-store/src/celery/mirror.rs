@@ -36,6 +36,12 @@ pub(super) fn run(
     expires: Duration,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
+    // Said at the start, not with the first result.
+    let there = results.with(|connection| redis::cmd("PING").query::<String>(connection));
+    match there {
+        Ok(_) => link.results.store(true, Ordering::Relaxed),
+        Err(error) => tracing::warn!(%error, "Redis cannot be reached: results wait for it"),
+    }
     loop {
         match records.recv_timeout(Duration::from_millis(100)) {
             Ok(record) => batch.push(record),
