@@ -57,13 +57,18 @@ fn user(_: &Subject) -> Vec<Finding> {
 fn data_dir(subject: &Subject) -> Vec<Finding> {
     let dir = subject.common.data_dir.as_path();
     let place = dir.display();
-    let advice = format!(
-        "let MLP_DATA_DIR be a directory that the user who runs mlp may write, as by `chown` of `{place}`"
-    );
+    // Whose it is by its looks: what is another's is not to be taken from its owner.
+    let advice = match dir.join("mlp.db").exists() {
+        true => format!("give the user who runs mlp `{place}` and what is in it, by `chown`"),
+        false => "let MLP_DATA_DIR or --data-dir name a directory that the user who runs mlp may write, or \
+             a place in one that is not there yet"
+            .to_owned(),
+    };
     let found = match nearest(dir) {
-        (path, _) if !path.is_dir() => {
-            Finding::fail(format!("`{}` is not a directory", path.display()), advice)
-        }
+        (path, _) if !path.is_dir() => Finding::fail(
+            format!("`{}` is a file, not a directory", path.display()),
+            advice,
+        ),
         (path, true) => match try_write(&path) {
             Ok(()) => Finding::ok(format!("`{place}` can be written")),
             Err(error) => Finding::fail(format!("`{place}` cannot be written: {error}"), advice),
