@@ -52,6 +52,18 @@ fn each_fault_of_a_database_is_told_with_what_to_do() {
         on(&database.url()).has(check, "fail", found, advice);
     }
     let database = TestDatabase::create();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let mut command = at(dir.path());
+    command.env("DATABASE_URL", database.url());
+    command.env("MLP_DATA_DIR", file);
+    examine(command).has(
+        "permissions.data_dir",
+        "warn",
+        "is a file",
+        "nothing is to be done",
+    );
     let missing = database.url().replace(database.name(), "no_such_database");
     on(&missing).has(
         "database.connection",
