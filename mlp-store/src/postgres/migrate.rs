@@ -107,10 +107,9 @@ const V1: &str = "
     CREATE TABLE settings (name text PRIMARY KEY, value text NOT NULL);
 ";
 
-/// Tables of the Python stack.
-const LEGACY: [&str; 7] = [
+/// Tables of the Python stack, beside that of its items.
+const LEGACY: [&str; 6] = [
     "users",
-    "locations",
     "inferences",
     "results",
     "events",
@@ -145,7 +144,7 @@ pub(super) fn recognise(session: &mut Session<'_>, place: &str) -> Result<i64> {
     if !has("meta") || !has("inferences") {
         // `results` is a table there, and as many of the others as that release had.
         let theirs = LEGACY.iter().filter(|name| has(name)).count();
-        if has("results") && theirs >= 3 {
+        if has("results") && theirs >= 2 {
             return open(
                 "it holds the tables of the Python stack: give mlp a database of its own, and then \
                  bring the data over with `mlp db import-legacy --from` this one"
