@@ -18,7 +18,7 @@ pub(crate) enum Over {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Where {
     Everywhere,
-    /// Where tasks travel over a broker.
+    /// Where tasks go over a broker.
     Broker,
 }
 

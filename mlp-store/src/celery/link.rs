@@ -25,8 +25,17 @@ pub(super) enum Command {
     Requeue(Tag),
     /// So many messages are held until their time has come.
     Held(usize),
-    /// How many messages wait in the queue?
-    Depth(std::sync::mpsc::SyncSender<Option<u32>>),
+    /// How is the queue?
+    Depth(std::sync::mpsc::SyncSender<Option<Depth>>),
+}
+
+/// A queue, as the broker sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Depth {
+    /// Messages that wait; those that a worker holds are not among them.
+    pub messages: u32,
+    /// Workers that listen.
+    pub consumers: u32,
 }
 
 /// Which delivery is meant. One of an earlier connection is gone by itself.
@@ -134,8 +143,8 @@ impl Link {
         self.outgoing.try_send(message).is_ok()
     }
 
-    /// How many messages wait in the queue; `None` where the broker does not say so soon.
-    pub fn depth(&self) -> Option<u32> {
+    /// How the queue is; `None` where the broker does not say so soon.
+    pub fn depth(&self) -> Option<Depth> {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         self.command(Command::Depth(sender));
         receiver.recv_timeout(Duration::from_secs(2)).ok().flatten()

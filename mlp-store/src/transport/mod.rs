@@ -68,7 +68,7 @@ pub struct TransportStatus {
     pub published: u64,
     /// Tasks that were not told of at once, since too much waited; they are told of later.
     pub postponed: u64,
-    /// Tasks that were told of again, since nobody had taken them.
+    /// Tasks that were told of again, since no result came of them.
     pub resent: u64,
     /// Messages received.
     pub received: u64,

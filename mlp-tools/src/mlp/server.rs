@@ -60,7 +60,8 @@ impl Server {
         )?;
         let roles = Roles {
             publishes: parts.api.is_some(),
-            works: parts.worker.is_some(),
+            // One that only trains takes no message: its work lies in the store.
+            works: parts.worker.as_ref().is_some_and(|worker| worker.inference),
         };
         let transport = match parts.celery {
             Some(celery) => celery.start(&store, &schema, &live, roles)?,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mlp_store::{EXPLORATION_SETTING, Store};
 use mlp_worker::WorkerOptions;
 
@@ -48,15 +48,16 @@ pub struct Learning {
     /// The share of sessions that are shown random items, to learn and judge from; kept in the
     /// database. Default: 0.05
     #[arg(long, env = "MLP_EXPLORATION", value_name = "SHARE")]
-    pub exploration: Option<f64>,
+    pub exploration: Option<String>,
 }
 
 impl Learning {
     /// The worker's options, once the settings are kept.
     pub fn options(&self, store: &dyn Store) -> Result<WorkerOptions> {
         let settle = settings::settle(self.settle)?;
-        if let Some(share) = self.exploration {
-            let share = settings::exploration(share)?.to_string();
+        // Empty, as Compose hands on what is not set: as it is.
+        if let Some(text) = self.exploration.as_deref().filter(|text| !text.is_empty()) {
+            let share = settings::exploration_of(text)?.to_string();
             if store.setting(EXPLORATION_SETTING)?.as_deref() != Some(&share) {
                 store.set_setting(EXPLORATION_SETTING, &share)?;
             }
@@ -78,9 +79,30 @@ pub struct Serve {
     pub celery: Celery,
 }
 
+/// What a worker does.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Ranks and trains
+    All,
+    /// Ranks; others train
+    Inference,
+    /// Trains, and takes no inference, neither from the database nor from a broker's queue
+    Training,
+}
+
 /// A worker alone: ranks and trains.
 #[derive(Args, Debug)]
 pub struct WorkerOnly {
+    /// What it does: beside workers of another program that rank, one of ours that only trains
+    #[arg(
+        long,
+        env = "MLP_WORKER_ONLY",
+        value_enum,
+        default_value = "all",
+        value_name = "WHAT"
+    )]
+    pub only: Only,
+
     #[command(flatten)]
     pub learning: Learning,
 
@@ -109,6 +131,7 @@ pub struct WorkerOnly {
 /// Runs `mlp up`.
 pub fn up(up: &Up, context: &Context) -> Result<()> {
     let begun = Instant::now();
+    up.serving.check_exposure()?;
     let store = context.open_when_there(true)?;
     let learning = up.learning.options(&*store)?;
     up.beginning.begin(context, &*store)?;
@@ -128,6 +151,7 @@ pub fn up(up: &Up, context: &Context) -> Result<()> {
 /// Runs `mlp serve`.
 pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
     let begun = Instant::now();
+    serve.serving.check_exposure()?;
     let store = context.open_when_there(true)?;
     let parts = Parts {
         api: Some(&serve.serving),
@@ -149,6 +173,8 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
     let store = context.open_when_there(false)?;
     let options = WorkerOptions {
         lease,
+        inference: worker.only != Only::Training,
+        training: worker.only != Only::Inference,
         ..worker.learning.options(&*store)?
     };
     let parts = Parts {
@@ -158,7 +184,7 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
         drain,
     };
     let server = Server::start(context, store, parts)?;
-    tracing::info!(database = %context.database, "working");
+    tracing::info!(database = %context.database, only = ?worker.only, "working");
     server.wait_for_signal()?;
     server.stop()
 }

@@ -1,6 +1,7 @@
 //! Tasks that another program does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mlp_store::celery::CeleryTransport;
 use mlp_store::conformance::sample_row;
@@ -21,8 +22,12 @@ struct Started {
 }
 
 fn start() -> Started {
-    let rig = Rig::new();
-    let publisher = rig.join(rig.settings(), false);
+    start_on(Rig::new(), Duration::from_millis(400))
+}
+
+/// With the time after which what nobody takes is sent again.
+fn start_on(rig: Rig, resend: Duration) -> Started {
+    let publisher = rig.join(rig.settings().resend_after(resend), false);
     let id = TaskId::new_v7();
     rig.space.owns(id);
     let store = Arc::<PostgresStore>::clone(&rig.store);
@@ -171,4 +176,23 @@ fn redis_is_seen_to_go_and_to_come_back() {
     all_say(false);
     redis.start_again();
     all_say(true);
+}
+
+/// As by a worker that is slow, or has it in its prefetch, and says nothing of it.
+#[test]
+fn what_a_worker_holds_is_not_sent_again_so_soon() {
+    let rig = Rig::new();
+    let silent = rig.worker();
+    let resend = Duration::from_secs(1);
+    let started = start_on(rig, resend);
+    wait_until("it is held", || silent.status().unwrap().received == 1);
+    std::thread::sleep(resend * 5 / 2);
+    assert_eq!(started.publisher.status().unwrap().resent, 0);
+    // When it goes, the broker has the message again, and nobody who listens.
+    drop(silent);
+    wait_until("the message is back", || started.rig.waiting() == 1);
+    started.rig.space.purge().unwrap();
+    wait_until("it is sent again", || {
+        started.publisher.status().unwrap().resent == 1
+    });
 }
