@@ -174,9 +174,10 @@ grafana() {
 # Small disks that are full; mounting them needs root.
 full_disks() {
     ((EUID == 0)) || die "to mount a small disk one has to be root"
-    cargo test --locked -p mlp-store --test it -- --exact --ignored \
+    cargo test --locked -p mlp-store --features celery --test it -- --exact --ignored \
         running::a_full_disk_is_said_and_recovered_from
-    cargo test --locked -p mlp-tools --test it -- --exact --ignored doctor::faults::a_full_disk_is_told
+    cargo test --locked -p mlp-tools --features celery --test it -- --exact --ignored \
+        doctor::faults::a_full_disk_is_told
 }
 
 # celery_test NAME: a test with servers of its own, which takes minutes.
