@@ -98,6 +98,12 @@ gate() {
     cargo test --locked -p mlp-core --test it -- --ignored --nocapture 400_runs
 }
 
+# Twenty rounds of the loop with five seeds, once for each way to retrain; prints the table.
+closed_loop() {
+    cargo test --locked -p mlp-tools --features celery --test it -- --exact --nocapture --ignored \
+        closed_loop::the_loop_learns_and_does_not_degenerate
+}
+
 # Replay's 95 % intervals over 400 simulated logs of each size, against the known truth.
 replay() {
     cargo test --release --locked -p mlp-data --test it -- --exact --nocapture --ignored \
@@ -168,9 +174,10 @@ grafana() {
 # Small disks that are full; mounting them needs root.
 full_disks() {
     ((EUID == 0)) || die "to mount a small disk one has to be root"
-    cargo test --locked -p mlp-store --test it -- --exact --ignored \
+    cargo test --locked -p mlp-store --features celery --test it -- --exact --ignored \
         running::a_full_disk_is_said_and_recovered_from
-    cargo test --locked -p mlp-tools --test it -- --exact --ignored doctor::faults::a_full_disk_is_told
+    cargo test --locked -p mlp-tools --features celery --test it -- --exact --ignored \
+        doctor::faults::a_full_disk_is_told
 }
 
 # celery_test NAME: a test with servers of its own, which takes minutes.
@@ -238,6 +245,7 @@ check "celery_chaos" celery_chaos
 check "quality" quality
 check "swissmetro" swissmetro
 check "replay" replay
+check "closed_loop" closed_loop
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"
 done

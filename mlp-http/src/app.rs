@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use hyper::{Request, Response};
 use mlp_core::Schema;
-use mlp_store::{Live, Sessions, Store};
+use mlp_store::{Announcing, Live, Sessions, Store, Transport};
 
 use crate::auth::{DEFAULT_PUBLIC_ROUTES, ExposureError, Guard};
 use crate::batch::Desk;
@@ -82,6 +82,7 @@ pub struct AppBuilder {
     store: Arc<dyn Store>,
     live: Arc<Live>,
     sessions: Option<Arc<dyn Sessions>>,
+    transport: Option<Arc<dyn Transport>>,
     token: Option<Secret>,
     public: Vec<String>,
     app_name: String,
@@ -96,6 +97,7 @@ impl App {
             store,
             live,
             sessions: None,
+            transport: None,
             token: None,
             public: DEFAULT_PUBLIC_ROUTES.map(str::to_owned).to_vec(),
             app_name: "mlp".to_owned(),
@@ -130,6 +132,15 @@ impl AppBuilder {
     #[must_use]
     pub fn sessions(mut self, sessions: Arc<dyn Sessions>) -> Self {
         self.sessions = Some(sessions);
+        self
+    }
+
+    /// Tells this transport of every inference that is started, and `/metrics` of what the transport
+    /// does, where it has something to connect to. Default: none; workers take what they find in the
+    /// store.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
         self
     }
 
@@ -174,10 +185,15 @@ impl AppBuilder {
         let routes = routes(&self.schema);
         let router = Router::new(&routes).map_err(BuildError::Routes)?;
         let guard = Guard::new(self.token, &self.public);
-        let metrics = Metrics::new(&self.app_name, router.labels());
+        let transport = self.transport.clone();
+        let metrics = Metrics::new(&self.app_name, router.labels(), transport);
         let sessions: Arc<dyn Sessions> = match self.sessions {
             Some(sessions) => sessions,
             None => Arc::clone(&self.store) as Arc<dyn Sessions>,
+        };
+        let sessions: Arc<dyn Sessions> = match self.transport {
+            Some(transport) => Arc::new(Announcing::new(sessions, transport)),
+            None => sessions,
         };
         let desk = Desk::open(&sessions, &self.store, &metrics, &self.options)?;
         let waiters = Waiters::start(Arc::clone(&self.store), metrics.waiters.clone())?;

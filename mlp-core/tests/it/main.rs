@@ -1,4 +1,5 @@
 //! Integration tests of `mlp-core`, one binary.
+#![allow(clippy::unwrap_used)]
 
 mod choice;
 mod features;

@@ -2,13 +2,14 @@
 
 mod table;
 mod text;
+mod transport;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
-use mlp_store::{QueueDepth, TaskKind};
+use mlp_store::{QueueDepth, TaskKind, Transport};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -20,6 +21,7 @@ use tokio::sync::Mutex;
 
 use table::{METHODS, Row, STATUSES};
 pub(crate) use text::Format;
+use transport::OfTransport;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -151,14 +153,15 @@ fn stages(registry: &mut Registry) -> Stages {
 /// All reasons from the start: of a counter that appears with its first event, a rate misses that.
 fn failures(registry: &mut Registry) -> Family<OneLabel, Counter> {
     let family: Family<OneLabel, Counter> = one(registry, &table::FAILURES);
-    for reason in table::REASONS {
+    for &reason in table::FAILURES.values() {
         drop(family.get_or_create(&[("reason", reason)]));
     }
     family
 }
 
 impl Metrics {
-    pub fn new(app_name: &str, paths: &[String]) -> Self {
+    /// With the transport's, where it has any.
+    pub fn new(app_name: &str, paths: &[String], transport: Option<Arc<dyn Transport>>) -> Self {
         let mut all = Registry::default();
         let registry = &mut all;
         let requests = one(registry, &table::REQUESTS);
@@ -171,6 +174,9 @@ impl Metrics {
         let answers: Family<OneLabel, Counter> = one(registry, &table::SELECTIONS);
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         registry.register(table::BUILD.name, table::BUILD.help, Info::new(version));
+        if let Some(transport) = transport {
+            registry.register_collector(Box::new(OfTransport(transport)));
+        }
         let cells = paths.len() * METHODS.len() * STATUSES.len();
         Self {
             requests,

@@ -1,16 +1,6 @@
 //! Every metric, as data: what is registered and what `docker/prometheus/METRICS.md` tells of it.
 
-// Labels and the way over processes are read where the document is compared.
-#![cfg_attr(not(test), allow(dead_code))]
-
-/// What a metric is to Prometheus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Counter,
-    Gauge,
-    Histogram,
-    Info,
-}
+use prometheus_client::metrics::MetricType;
 
 /// How the numbers of several API processes become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +14,24 @@ pub(crate) enum Over {
     Each,
 }
 
+/// Which processes tell a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Where {
+    Everywhere,
+    /// Where tasks go over a broker.
+    Broker,
+}
+
 /// The values that a label can have. There is none whose values a client chooses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Values {
     /// One of these.
     Of(&'static [&'static str]),
     /// What the text says.
-    Told(&'static str),
+    Told(
+        #[cfg_attr(not(test), expect(dead_code, reason = "the document alone has it"))]
+        &'static str,
+    ),
 }
 
 /// One metric.
@@ -38,15 +39,17 @@ pub(crate) enum Values {
 pub(crate) struct Row {
     /// The name without unit and suffix.
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: MetricType,
     /// `seconds`, or nothing.
     pub unit: &'static str,
     pub labels: &'static [(&'static str, Values)],
+    #[cfg_attr(not(test), expect(dead_code, reason = "the document alone has it"))]
     pub over: Over,
+    pub told: Where,
     pub help: &'static str,
 }
 
-use Kind::{Counter, Gauge, Histogram, Info};
+use MetricType::{Counter, Gauge, Histogram, Info};
 use Over::{Each, Max, Sum};
 use Values::{Of, Told};
 
@@ -98,7 +101,7 @@ const REQUEST: &[(&str, Values)] = &[
 
 const fn row(
     name: &'static str,
-    kind: Kind,
+    kind: MetricType,
     labels: &'static [(&'static str, Values)],
     over: Over,
     help: &'static str,
@@ -109,6 +112,7 @@ const fn row(
         unit: "",
         labels,
         over,
+        told: Where::Everywhere,
         help,
     }
 }
@@ -119,15 +123,18 @@ impl Row {
         self
     }
 
-    /// The name as queries say it; that of a histogram without `_bucket`, `_sum` and `_count`.
-    pub fn full_name(&self) -> String {
-        let unit = if self.unit.is_empty() { "" } else { "_" };
-        let suffix = match self.kind {
-            Counter => "_total",
-            Info => "_info",
-            Gauge | Histogram => "",
-        };
-        format!("{}{unit}{}{suffix}", self.name, self.unit)
+    const fn over_a_broker(mut self) -> Self {
+        self.told = Where::Broker;
+        self
+    }
+
+    /// The values of its only label; none where it has another number of labels, or they are not a
+    /// closed set.
+    pub fn values(&self) -> &'static [&'static str] {
+        match self.labels {
+            [(_, Of(values))] => values,
+            _ => &[],
+        }
     }
 }
 
@@ -281,9 +288,74 @@ pub(crate) const BUILD: Row = row(
     "What runs; always 1",
 );
 
+pub(crate) const TRANSPORT_CONNECTED: Row = row(
+    "mlp_transport_connected",
+    Gauge,
+    &[("to", Of(&["broker", "results"]))],
+    Each,
+    "1 where this process is connected to RabbitMQ (`broker`), and where Redis (`results`) answered when it was last used",
+)
+.over_a_broker();
+pub(crate) const TRANSPORT_PUBLISHED: Row = row(
+    "mlp_transport_published",
+    Counter,
+    &[],
+    Sum,
+    "Messages that the broker confirmed",
+)
+.over_a_broker();
+pub(crate) const TRANSPORT_POSTPONED: Row = row(
+    "mlp_transport_postponed",
+    Counter,
+    &[],
+    Sum,
+    "Tasks that were not published at once because too many waited; they are published later",
+)
+.over_a_broker();
+pub(crate) const TRANSPORT_RESENT: Row = row(
+    "mlp_transport_resent",
+    Counter,
+    &[],
+    Sum,
+    "Tasks that were published again because nobody had taken them",
+)
+.over_a_broker();
+pub(crate) const TRANSPORT_RECEIVED: Row = row(
+    "mlp_transport_received",
+    Counter,
+    &[],
+    Sum,
+    "Messages received; by a process that works only",
+)
+.over_a_broker();
+pub(crate) const TRANSPORT_MIRRORED: Row = row(
+    "mlp_transport_mirrored",
+    Counter,
+    &[],
+    Sum,
+    "States and results written to Redis",
+)
+.over_a_broker();
+pub(crate) const TRANSPORT_UNMIRRORED: Row = row(
+    "mlp_transport_unmirrored",
+    Counter,
+    &[],
+    Sum,
+    "States and results given up because the process stopped while Redis was away",
+)
+.over_a_broker();
+pub(crate) const TRANSPORT_COLLECTED: Row = row(
+    "mlp_transport_collected",
+    Counter,
+    &[],
+    Sum,
+    "Results of other programs that were stored",
+)
+.over_a_broker();
+
 /// All of them, in the document's order.
 #[cfg(test)]
-pub(crate) const TABLE: [Row; 21] = [
+pub(crate) const TABLE: [Row; 29] = [
     REQUESTS,
     EXCEPTIONS,
     TIMES,
@@ -305,11 +377,30 @@ pub(crate) const TABLE: [Row; 21] = [
     CONNECTIONS,
     WAITERS,
     BUILD,
+    TRANSPORT_CONNECTED,
+    TRANSPORT_PUBLISHED,
+    TRANSPORT_POSTPONED,
+    TRANSPORT_RESENT,
+    TRANSPORT_RECEIVED,
+    TRANSPORT_MIRRORED,
+    TRANSPORT_UNMIRRORED,
+    TRANSPORT_COLLECTED,
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The name as queries say it; that of a histogram without `_bucket`, `_sum` and `_count`.
+    fn full_name(row: &Row) -> String {
+        let unit = if row.unit.is_empty() { "" } else { "_" };
+        let suffix = match row.kind {
+            Counter => "_total",
+            Info => "_info",
+            _ => "",
+        };
+        format!("{}{unit}{}{suffix}", row.name, row.unit)
+    }
 
     fn labels(row: &Row) -> String {
         let label = |(name, values): &(&str, Values)| match values {
@@ -335,10 +426,14 @@ mod tests {
                 false => row.unit,
             };
             let over = format!("{:?}", row.over).to_lowercase();
-            let name = row.full_name();
+            let name = full_name(row);
+            let mark = match row.told {
+                Where::Everywhere => "",
+                Where::Broker => " (broker)",
+            };
             let help = row.help;
             text += &format!(
-                "| `{name}` | {kind} | {unit} | {over} | {help} | {} |\n",
+                "| `{name}`{mark} | {kind} | {unit} | {over} | {help} | {} |\n",
                 labels(row)
             );
         }

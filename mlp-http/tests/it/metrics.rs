@@ -1,10 +1,14 @@
 //! What `/metrics` tells, and at what cost.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mlp_http::Options;
-use mlp_store::StoreOptions;
+use mlp_store::{
+    Announcement, ClaimOptions, Lease, Settled, Settlement, StoreOptions, Transport,
+    TransportStatus,
+};
 
 use crate::support::{Domain, Server, Setup};
 
@@ -272,4 +276,83 @@ fn inferences_that_nobody_took_are_counted() {
         is_counted()
     });
     assert!(counted, "{}", scrape(&server));
+}
+
+/// A transport that counts what it is told of, and says what it is told to say.
+#[derive(Default)]
+struct Told(Mutex<Option<TransportStatus>>);
+
+impl Transport for Told {
+    fn announce(&self, tasks: &[Announcement<'_>]) {
+        if let Some(status) = self.0.lock().unwrap().as_mut() {
+            status.published += tasks.len() as u64;
+        }
+    }
+
+    fn take(&self, _: &ClaimOptions, _: Duration) -> mlp_store::Result<Vec<Lease>> {
+        unreachable!("no worker is here")
+    }
+
+    fn settle(&self, _: &[Settlement]) -> mlp_store::Result<Vec<Settled>> {
+        unreachable!("no worker is here")
+    }
+
+    fn status(&self) -> Option<TransportStatus> {
+        *self.0.lock().unwrap()
+    }
+}
+
+#[test]
+fn a_transport_is_told_of_inferences_and_tells_what_it_does() {
+    let transport = Arc::new(Told::default());
+    let told: Arc<dyn Transport> = Arc::<Told>::clone(&transport);
+    let setup = Setup {
+        worker: false,
+        transport: Some(told),
+        ..Setup::new(Domain::travel())
+    };
+    let server = setup.start();
+    let say = |status| *transport.0.lock().unwrap() = status;
+    // It has nothing to connect to.
+    assert!(!scrape(&server).contains("mlp_transport"));
+    say(Some(TransportStatus {
+        broker: true,
+        results: false,
+        published: 0,
+        postponed: 2,
+        resent: 3,
+        received: 4,
+        mirrored: 5,
+        unmirrored: 6,
+        collected: 7,
+    }));
+    let body = server.domain.request(1);
+    let mut client = server.client();
+    let start = client.json("POST", "/inference/start", &body);
+    assert_eq!(start.status, 200);
+    let rank = client.json("POST", "/inference/rank", &body);
+    assert_eq!(rank.status, 200);
+    let text = scrape(&server);
+    let ours = text.lines().filter(|l| l.starts_with("mlp_transport_"));
+    // The one that was started; what was ranked at once has no task.
+    let wanted = [
+        "mlp_transport_connected{to=\"broker\"} 1",
+        "mlp_transport_connected{to=\"results\"} 0",
+        "mlp_transport_published_total 1",
+        "mlp_transport_postponed_total 2",
+        "mlp_transport_resent_total 3",
+        "mlp_transport_received_total 4",
+        "mlp_transport_mirrored_total 5",
+        "mlp_transport_unmirrored_total 6",
+        "mlp_transport_collected_total 7",
+    ];
+    assert_eq!(ours.collect::<Vec<_>>(), wanted);
+    assert!(text.contains("# TYPE mlp_transport_published_total counter\n"));
+    say(Some(TransportStatus {
+        results: true,
+        ..TransportStatus::default()
+    }));
+    let text = scrape(&server);
+    assert_eq!(value(&text, "mlp_transport_connected{to=\"broker\"}"), 0.0);
+    assert_eq!(value(&text, "mlp_transport_connected{to=\"results\"}"), 1.0);
 }

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 
 use super::control;
 use super::inbox::Delivery;
-use super::link::{Command, Counters, Link, Tag};
+use super::link::{Command, Counters, Depth, Link, Tag};
 use super::message::{Sendable, TaskMessage};
 use super::settings::{CelerySettings, is_encrypted, place};
 
@@ -338,7 +338,11 @@ impl<'a> Session<'a> {
                 let declared = self
                     .publishing
                     .queue_declare(queue, options, FieldTable::default());
-                let depth = declared.await?.message_count();
+                let declared = declared.await?;
+                let depth = Depth {
+                    messages: declared.message_count(),
+                    consumers: declared.consumer_count(),
+                };
                 // Whoever asked may have stopped waiting.
                 let _ = answer.try_send(Some(depth));
                 Ok(())

@@ -9,7 +9,7 @@ use redis::RedisResult;
 
 use super::deliver::{failure, now};
 use super::foreign;
-use super::link::{Counters, Link};
+use super::link::{Counters, Depth, Link};
 use super::meta::{self, About, Found, Said};
 use super::outstanding::Outstanding;
 use super::redis_link::Results;
@@ -30,9 +30,24 @@ const TOGETHER: usize = 1024;
 /// Tasks that nobody takes, looked at together.
 const OVERDUE: usize = 1000;
 
-/// How long another program that says that it works, or tries again, is waited for, in units of
+/// How long others are waited for that work on a task, or may have it, in units of
 /// [`CelerySettings::resend_after`].
 const PATIENCE: u32 = 6;
+
+/// How long a task may be without a result before it is sent again, in units of
+/// [`CelerySettings::resend_after`], by what the broker says of the queue and another program of the
+/// task. A worker that listens may hold a message and say nothing: Celery's keep some in advance, and
+/// tell of what they began only with `task_track_started`.
+fn patience(queue: Depth, said: Option<&Said>) -> u32 {
+    match said {
+        Some(Said::Working | Said::Retries(_)) => PATIENCE,
+        _ if queue.messages > 0 => PATIENCE,
+        // Whoever said so has dropped the message.
+        Some(Said::NoResult) => 1,
+        _ if queue.consumers > 0 => PATIENCE,
+        _ => 1,
+    }
+}
 
 /// How long a task lease lasts while a result is stored under it.
 const LEASE: Duration = Duration::from_secs(10);
@@ -60,12 +75,15 @@ impl Collector {
             let wait = Duration::from_millis(100);
             let awaited = self.outstanding.oldest(TOGETHER, wait);
             let looked = match awaited.is_empty() {
-                true => Ok(()),
+                true => {
+                    self.results.keep_in_touch();
+                    Ok(())
+                }
                 false => self.collect(&awaited, &mut feed),
             };
             if let Err(error) = &looked {
-                // The same is said of Redis by the thread that writes to it.
-                if !std::mem::replace(&mut complaint, true) {
+                // Of a Redis that is away it has been said.
+                if !self.results.is_away() && !std::mem::replace(&mut complaint, true) {
                     tracing::warn!(%error, "results of other programs cannot be looked for: trying again");
                 }
                 std::thread::sleep(Duration::from_millis(300));
@@ -139,6 +157,10 @@ impl Collector {
     /// The records of other programs that have changed; those that are ours say that the store has
     /// the result.
     fn records(&mut self, ids: &[TaskId]) -> RedisResult<Vec<(TaskId, Found)>> {
+        if ids.is_empty() {
+            // An empty pipeline would pass for a sign of life.
+            return Ok(Vec::new());
+        }
         let keys: Vec<String> = ids.iter().map(|id| meta::key(&id.to_string())).collect();
         let heads: Vec<Vec<u8>> = self.results.with(|connection| {
             let mut heads = redis::pipe();
@@ -185,7 +207,7 @@ impl Collector {
     /// Keeps what another program says of a task, under a lease of it.
     fn keep(&mut self, id: TaskId, found: Found) -> Result<()> {
         let said = found.said();
-        if matches!(said, Said::Working | Said::NotRegistered) {
+        if matches!(said, Said::Working | Said::NoResult) {
             return Ok(());
         }
         let claim = self.store.claim_inferences(&[id], LEASE)?.pop();
@@ -216,9 +238,13 @@ impl Collector {
                 error,
                 after: self.settings.resend_after * PATIENCE,
             },
-            Said::Working | Said::NotRegistered => return Ok(()),
+            Said::Working | Said::NoResult => return Ok(()),
         };
         let is_final = !matches!(outcome, Outcome::Retry { .. });
+        if let Outcome::Failed { error } = &outcome {
+            // Of what our own workers do they tell themselves; of this nobody else does.
+            tracing::warn!(task_id = %id, reason = error, "another program's answer ends a task in failure");
+        }
         let lease = lease.reference();
         self.store.settle(&[Settlement { lease, outcome }])?;
         if is_final {
@@ -253,20 +279,19 @@ impl Collector {
         for (id, found) in self.records(&ids)? {
             self.keep(id, found)?;
         }
-        let states = self.working(&ids)?;
+        let told = self.told(&ids)?;
         // Messages that wait in the queue are not lost, as far as one can see.
-        let Some(waiting) = self.link.depth() else {
+        let Some(queue) = self.link.depth() else {
             return Ok(());
         };
-        if waiting as usize >= overdue.len() {
+        if queue.messages as usize >= overdue.len() {
             return Ok(());
         }
-        let patience = if waiting > 0 { PATIENCE } else { 1 };
         let views = self.store.statuses(&ids)?;
         let mut resent = 0;
-        for ((task, working), view) in overdue.iter().zip(states).zip(views) {
+        for ((task, said), view) in overdue.iter().zip(told).zip(views) {
             let is_open = view.is_some_and(|view| !view.status.is_final());
-            let patience = if working { PATIENCE } else { patience };
+            let patience = patience(queue, said.as_ref());
             if is_open && task.waited >= after * patience && self.send_again(task) {
                 resent += 1;
             }
@@ -276,24 +301,22 @@ impl Collector {
             tracing::warn!(
                 tasks = resent,
                 collected = self.link.status().collected - kept_before,
-                "nobody took tasks that had been published: they were published again"
+                listening = queue.consumers,
+                "no result came of tasks that had been published: they were published again"
             );
         }
         Ok(())
     }
 
-    /// Of which tasks another program says that it works on them, or will.
-    fn working(&mut self, ids: &[TaskId]) -> RedisResult<Vec<bool>> {
+    /// What other programs say of these; `None` of one: nothing.
+    fn told(&mut self, ids: &[TaskId]) -> RedisResult<Vec<Option<Said>>> {
         let mut get = redis::cmd("MGET");
         ids.iter().for_each(|id| {
             get.arg(meta::key(&id.to_string()));
         });
         let bodies: Vec<Option<Vec<u8>>> = self.results.with(|c| get.query(c))?;
-        let is_working = |body: Option<Vec<u8>>| {
-            let found = body.and_then(|body| Found::read(&body));
-            found.is_some_and(|found| matches!(found.said(), Said::Working | Said::Retries(_)))
-        };
-        Ok(bodies.into_iter().map(is_working).collect())
+        let said = |body: Option<Vec<u8>>| Found::read(&body?).map(|found| found.said());
+        Ok(bodies.into_iter().map(said).collect())
     }
 
     /// Sends a task again, unless that was done lately: each time after a longer while.
@@ -318,5 +341,29 @@ impl Collector {
         self.sent_again.insert(task.task_id, (now, wait));
         self.outstanding.add([task.task_id].into_iter());
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_is_waited_for() {
+        let working = Said::Working;
+        for (messages, consumers, said, expected) in [
+            (0, 0, None, 1),
+            (0, 3, None, PATIENCE),
+            (2, 0, None, PATIENCE),
+            (0, 0, Some(&working), PATIENCE),
+            (0, 3, Some(&Said::NoResult), 1),
+            (2, 3, Some(&Said::NoResult), PATIENCE),
+        ] {
+            let queue = Depth {
+                messages,
+                consumers,
+            };
+            assert_eq!(patience(queue, said), expected, "{queue:?} {said:?}");
+        }
     }
 }

@@ -41,6 +41,8 @@ pub enum Obstacle {
     Vhost,
     /// The user may not use the virtual host.
     Rights,
+    /// What answers there is another kind of server.
+    Stranger,
     /// Something else.
     Other,
 }
@@ -262,6 +264,7 @@ pub fn examine_results(settings: &CelerySettings) -> Result<Results, Unreached> 
         let obstacle = of_redis(&error, encrypted);
         let reason = match obstacle {
             Obstacle::Silent => format!("no answer within {} s", LIMITS_OF_RESULTS[0].as_secs()),
+            Obstacle::Stranger => "no Redis answers there".to_owned(),
             // What is no Redis may be answered with lines of what was read.
             _ => error
                 .to_string()
@@ -294,6 +297,7 @@ fn of_redis(error: &RedisError, encrypted: bool) -> Obstacle {
         () if error.is_timeout() => Obstacle::Silent,
         () if is_of_names(&error.to_string()) => Obstacle::Name,
         () if encrypted && error.is_io_error() => Obstacle::Tls,
+        () if error.kind() == redis::ErrorKind::Parse || error.is_io_error() => Obstacle::Stranger,
         () => Obstacle::Other,
     }
 }

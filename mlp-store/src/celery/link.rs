@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 use super::inbox::Inbox;
 use super::message::Sendable;
+use super::redis_link::Contact;
 use crate::transport::TransportStatus;
 
 /// How many revoked tasks are remembered, and for how long: as a Python worker does.
@@ -24,8 +25,17 @@ pub(super) enum Command {
     Requeue(Tag),
     /// So many messages are held until their time has come.
     Held(usize),
-    /// How many messages wait in the queue?
-    Depth(std::sync::mpsc::SyncSender<Option<u32>>),
+    /// How is the queue?
+    Depth(std::sync::mpsc::SyncSender<Option<Depth>>),
+}
+
+/// A queue, as the broker sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Depth {
+    /// Messages that wait; those that a worker holds are not among them.
+    pub messages: u32,
+    /// Workers that listen.
+    pub consumers: u32,
 }
 
 /// Which delivery is meant. One of an earlier connection is gone by itself.
@@ -65,7 +75,9 @@ pub(super) struct Link {
     broker: AtomicBool,
     /// Since when the broker has been away.
     away: Mutex<Option<Instant>>,
-    pub results: AtomicBool,
+    /// With Redis: of the thread that writes, and of the one that reads where there is one.
+    pub writing: Arc<Contact>,
+    pub reading: Arc<Contact>,
     pub stopping: AtomicBool,
     revoked: Mutex<Revoked>,
 }
@@ -91,7 +103,8 @@ impl Link {
             outgoing,
             broker: AtomicBool::new(false),
             away: Mutex::new(Some(Instant::now())),
-            results: AtomicBool::new(false),
+            writing: Arc::default(),
+            reading: Arc::default(),
             stopping: AtomicBool::new(false),
             revoked: Mutex::default(),
         }
@@ -130,8 +143,8 @@ impl Link {
         self.outgoing.try_send(message).is_ok()
     }
 
-    /// How many messages wait in the queue; `None` where the broker does not say so soon.
-    pub fn depth(&self) -> Option<u32> {
+    /// How the queue is; `None` where the broker does not say so soon.
+    pub fn depth(&self) -> Option<Depth> {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         self.command(Command::Depth(sender));
         receiver.recv_timeout(Duration::from_secs(2)).ok().flatten()
@@ -165,7 +178,7 @@ impl Link {
         let counters = &self.counters;
         TransportStatus {
             broker: self.is_connected(),
-            results: self.results.load(Ordering::Relaxed),
+            results: self.writing.is_well() && !self.reading.is_away(),
             published: number(&counters.published),
             postponed: number(&counters.postponed),
             resent: number(&counters.resent),

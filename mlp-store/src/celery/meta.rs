@@ -208,8 +208,9 @@ pub(super) enum Said {
     Retries(String),
     /// It was taken back.
     Revoked,
-    /// The other program has no such task: nobody worked on it.
-    NotRegistered,
+    /// Nobody has a result, and another worker may make one: the other program has no such task, or
+    /// could not keep what the task gave.
+    NoResult,
     /// It is not done.
     Working,
 }
@@ -226,7 +227,7 @@ impl Found {
                 Ok(scores) => Said::Scores(scores),
                 Err(why) => Said::Failed(why),
             },
-            "FAILURE" if self.kind() == Some("NotRegistered") => Said::NotRegistered,
+            "FAILURE" if self.is_no_fault_of_the_task() => Said::NoResult,
             "FAILURE" => Said::Failed(self.message()),
             "RETRY" => Said::Retries(self.message()),
             "REVOKED" => Said::Revoked,
@@ -236,6 +237,14 @@ impl Found {
 
     fn kind(&self) -> Option<&str> {
         self.result.get("exc_type")?.as_str()
+    }
+
+    /// Celery calls a task failed also where its worker could not write the result, or reach the
+    /// broker, and came to say so once these were back.
+    fn is_no_fault_of_the_task(&self) -> bool {
+        let module = self.result.get("exc_module").and_then(Json::as_str);
+        matches!(self.kind(), Some("NotRegistered" | "BackendStoreError"))
+            || matches!(module, Some("redis.exceptions" | "kombu.exceptions"))
     }
 
     fn message(&self) -> String {
@@ -347,7 +356,9 @@ mod tests {
         let failure = r#"{"status": "FAILURE", "result": {"exc_type": "KeyError", "exc_message": ["a", 3], "exc_module": "builtins"}}"#;
         assert_eq!(said(failure), Said::Failed("KeyError: a, 3".to_owned()));
         let unknown = r#"{"status": "FAILURE", "result": {"exc_type": "NotRegistered", "exc_message": ["mlp.inference"]}}"#;
-        assert_eq!(said(unknown), Said::NotRegistered);
+        assert_eq!(said(unknown), Said::NoResult);
+        let unkept = r#"{"status": "FAILURE", "result": {"exc_type": "ConnectionError", "exc_message": ["Error 111"], "exc_module": "redis.exceptions"}}"#;
+        assert_eq!(said(unkept), Said::NoResult);
         assert_eq!(
             said(r#"{"status": "STARTED", "result": {"pid": 1}}"#),
             Said::Working

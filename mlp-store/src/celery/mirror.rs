@@ -1,6 +1,5 @@
 //! The thread that writes results to Redis, in batches.
 
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -40,7 +39,10 @@ pub(super) fn run(
         match records.recv_timeout(Duration::from_millis(100)) {
             Ok(record) => batch.push(record),
             Err(RecvTimeoutError::Timeout) if link.is_stopping() => return,
-            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Timeout) => {
+                results.keep_in_touch();
+                continue;
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         }
         batch.extend(records.try_iter().take(BATCH - 1));
@@ -52,18 +54,8 @@ pub(super) fn run(
 /// Writes a batch, and tries again while Redis is away.
 fn write(link: &Link, results: &mut Results, batch: &[Record], expires: Duration) {
     let mut wait = FIRST_WAIT;
-    let mut told = false;
-    loop {
-        match results.with(|connection| pipeline(batch, expires).query(connection)) {
-            Ok(()) => break,
-            Err(error) => {
-                link.results.store(false, Ordering::Relaxed);
-                if !told {
-                    tracing::warn!(%error, "results cannot be written to Redis: trying again");
-                    told = true;
-                }
-            }
-        }
+    let all = pipeline(batch, expires);
+    while (results.with(|connection| all.query::<()>(connection))).is_err() {
         if link.is_stopping() {
             // Who sent a message and waits for its result gets it from whoever has the message next.
             Counters::add(&link.counters.unmirrored, batch.len());
@@ -71,9 +63,6 @@ fn write(link: &Link, results: &mut Results, batch: &[Record], expires: Duration
         }
         std::thread::sleep(wait);
         wait = (wait * 2).min(LONGEST_WAIT);
-    }
-    if !link.results.swap(true, Ordering::Relaxed) {
-        tracing::info!("results are written to Redis");
     }
     Counters::add(&link.counters.mirrored, batch.len());
     for tag in batch.iter().filter_map(|record| record.ack) {

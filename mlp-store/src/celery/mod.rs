@@ -9,8 +9,8 @@
 //! The store is the truth. A message names a task of the store, and whoever receives it leases that
 //! task; a message that comes twice finds it leased or final. A message of another program's has no
 //! task yet: one is made, under the message's id. What the broker loses is sent again
-//! ([`CelerySettings::resend_after`]). While the broker is away, workers take their work from the
-//! store itself.
+//! ([`CelerySettings::resend_after`]), later where a worker listens that may have it. While the broker
+//! is away, workers take their work from the store itself.
 
 mod amqp;
 mod collect;

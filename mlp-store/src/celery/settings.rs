@@ -111,7 +111,9 @@ impl CelerySettings {
         self
     }
 
-    /// After how long a task that nobody took is published again. Default 10 s.
+    /// After how long a task without a result is published again, where no message waits and nobody
+    /// listens; six times that where another program may have it, which listens, or has said that it
+    /// works on it. To be above the time that the slowest task takes. Default 10 s.
     pub fn resend_after(mut self, after: Duration) -> Self {
         self.resend_after = after.max(Duration::from_millis(100));
         self

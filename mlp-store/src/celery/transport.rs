@@ -86,7 +86,8 @@ impl CeleryTransport {
         })?);
         threads.push(spawn("mlp-results", {
             let (link, expires) = (Arc::clone(&link), settings.result_expires);
-            let results = Results::new(settings.results.clone());
+            let contact = Arc::clone(&link.writing);
+            let results = Results::new(settings.results.clone(), contact, "writing");
             move || mirror::run(&link, results, &written, expires)
         })?);
         if roles.publishes {
@@ -96,7 +97,11 @@ impl CeleryTransport {
                 max_shown,
                 link: Arc::clone(&link),
                 outstanding: Arc::clone(&outstanding),
-                results: Results::new(settings.results.clone()),
+                results: Results::new(
+                    settings.results.clone(),
+                    Arc::clone(&link.reading),
+                    "reading",
+                ),
                 settings,
                 sent_again: HashMap::new(),
             };

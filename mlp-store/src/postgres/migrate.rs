@@ -107,6 +107,16 @@ const V1: &str = "
     CREATE TABLE settings (name text PRIMARY KEY, value text NOT NULL);
 ";
 
+/// Tables of the Python stack, beside that of its items.
+const LEGACY: [&str; 6] = [
+    "users",
+    "inferences",
+    "results",
+    "events",
+    "models",
+    "datasets",
+];
+
 /// Whose database this is, before anything is written to it: its version, 0 where it is empty.
 ///
 /// # Errors
@@ -132,7 +142,9 @@ pub(super) fn recognise(session: &mut Session<'_>, place: &str) -> Result<i64> {
         Err(Failure::Store(StoreError::Open { place, reason }))
     };
     if !has("meta") || !has("inferences") {
-        if ["inferences", "results", "events"].iter().all(|n| has(n)) {
+        // `results` is a table there, and as many of the others as that release had.
+        let theirs = LEGACY.iter().filter(|name| has(name)).count();
+        if has("results") && theirs >= 2 {
             return open(
                 "it holds the tables of the Python stack: give mlp a database of its own, and then \
                  bring the data over with `mlp db import-legacy --from` this one"

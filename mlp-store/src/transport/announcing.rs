@@ -3,25 +3,28 @@
 use std::sync::Arc;
 
 use super::{Announcement, Transport};
-use crate::traits::{Result, Sessions, Store};
+use crate::traits::{Result, Sessions};
 use crate::types::{SessionOp, SessionReply, TaskId, TaskStatus, TaskView};
 
 /// The hot path of a store, which tells a transport of every inference that it took in.
 pub struct Announcing {
-    store: Arc<dyn Store>,
+    sessions: Arc<dyn Sessions>,
     transport: Arc<dyn Transport>,
 }
 
 impl Announcing {
-    /// Tells `transport` of what is started in `store`.
-    pub fn new(store: Arc<dyn Store>, transport: Arc<dyn Transport>) -> Self {
-        Self { store, transport }
+    /// Tells `transport` of what is started in `sessions`.
+    pub fn new(sessions: Arc<dyn Sessions>, transport: Arc<dyn Transport>) -> Self {
+        Self {
+            sessions,
+            transport,
+        }
     }
 }
 
 impl Sessions for Announcing {
     fn apply(&self, ops: &[SessionOp]) -> Result<Vec<SessionReply>> {
-        let replies = self.store.apply(ops)?;
+        let replies = self.sessions.apply(ops)?;
         let started: Vec<Announcement<'_>> = (ops.iter().zip(&replies))
             .filter_map(|(op, reply)| started(op, reply))
             .collect();
@@ -32,7 +35,7 @@ impl Sessions for Announcing {
     }
 
     fn statuses(&self, ids: &[TaskId]) -> Result<Vec<Option<TaskView>>> {
-        self.store.statuses(ids)
+        self.sessions.statuses(ids)
     }
 }
 

@@ -30,6 +30,7 @@ pub trait Transport: Send + Sync {
     fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>>;
 
     /// What it did so far, and whether it is connected; `None` where there is nothing to connect to.
+    /// Never waits for the network: it is asked at every look at the metrics.
     fn status(&self) -> Option<TransportStatus> {
         None
     }
@@ -60,13 +61,14 @@ pub struct Roles {
 pub struct TransportStatus {
     /// Whether the broker is connected.
     pub broker: bool,
-    /// Whether the place of results is connected.
+    /// Whether the place of results answered when it was last used, which while nothing is to be
+    /// done is some seconds ago at most.
     pub results: bool,
     /// Messages that the broker has confirmed.
     pub published: u64,
     /// Tasks that were not told of at once, since too much waited; they are told of later.
     pub postponed: u64,
-    /// Tasks that were told of again, since nobody had taken them.
+    /// Tasks that were told of again, since no result came of them.
     pub resent: u64,
     /// Messages received.
     pub received: u64,

@@ -1,6 +1,5 @@
 //! Tasks over RabbitMQ and Redis, where the program was built for it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -73,7 +72,8 @@ pub struct Celery {
     )]
     prefetch: String,
 
-    /// Seconds after which a task that nobody took is published again
+    /// Seconds after which a task without a result is published again where nobody listens to the
+    /// queue; six times that where a worker listens. To be above the time of the slowest task
     #[arg(
         long = "celery-resend",
         env = "MLP_CELERY_RESEND_S",
@@ -93,7 +93,7 @@ pub struct Celery {
 
     /// A PEM file with the certificates that are trusted over TLS, instead of the system's
     #[arg(long = "celery-ca", env = "MLP_CELERY_CA_FILE", value_name = "FILE")]
-    ca: Option<PathBuf>,
+    ca: Option<String>,
 }
 
 impl Celery {
@@ -127,6 +127,7 @@ impl Celery {
 mod there {
     use std::fmt::Display;
     use std::ops::RangeInclusive;
+    use std::path::Path;
     use std::str::FromStr;
     use std::time::Duration;
 
@@ -157,8 +158,9 @@ mod there {
             let Some((broker, backend)) = self.urls()? else {
                 return Ok(None);
             };
-            let ca = match &self.ca {
+            let ca = match self.ca.as_deref().filter(|path| !path.is_empty()) {
                 Some(path) => {
+                    let path = Path::new(path);
                     Some(std::fs::read_to_string(path).map_err(Error::file("read", path))?)
                 }
                 None => None,

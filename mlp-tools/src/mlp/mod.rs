@@ -148,8 +148,14 @@ fn run(cli: &Cli) -> Result<()> {
     }
 }
 
+/// Of lapin's own lines only what is asked for by name: it calls an error what is looked for and not
+/// there, and ours tell of what matters, once.
 fn log_filter(filter: &str) -> Result<EnvFilter> {
-    EnvFilter::try_new(filter)
+    let whole = match filter.contains("lapin") || filter.is_empty() {
+        true => filter.to_owned(),
+        false => format!("{filter},lapin=off"),
+    };
+    EnvFilter::try_new(whole)
         .map_err(|e| error::Error::usage(format!("log filter `{filter}`: {e}")))
 }
 

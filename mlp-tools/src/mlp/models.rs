@@ -117,8 +117,11 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
     }
 }
 
+/// A name in the registry, what it may be, and whether a text is that.
+type Setting = (&'static str, &'static str, fn(&str) -> bool);
+
 /// The registry's settings that are set by hand: the name, what a value must be, and whether it is.
-const SETTINGS: [(&str, &str, fn(&str) -> bool); 3] = [
+const SETTINGS: [Setting; 3] = [
     (AUTO_PROMOTE_SETTING, "`true` or `false`", is_bool),
     (AUTO_RETRAIN_SETTING, "`true` or `false`", is_bool),
     (CANARY_SHARE_SETTING, "from 0 to 0.5", |value| {

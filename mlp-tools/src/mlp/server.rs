@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlp_http::{App, Secret};
-use mlp_store::{Announcing, DirectTransport, Live, LiveOptions, Roles, Store, Transport};
+use mlp_store::{DirectTransport, Live, LiveOptions, Roles, Store, Transport};
 use mlp_worker::{StopReport, Worker, WorkerOptions};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
@@ -60,7 +60,8 @@ impl Server {
         )?;
         let roles = Roles {
             publishes: parts.api.is_some(),
-            works: parts.worker.is_some(),
+            // One that only trains takes no message: its work lies in the store.
+            works: parts.worker.as_ref().is_some_and(|worker| worker.inference),
         };
         let transport = match parts.celery {
             Some(celery) => celery.start(&store, &schema, &live, roles)?,
@@ -100,8 +101,7 @@ impl Server {
         };
         let mut builder = App::builder(schema, Arc::clone(store), live).options(options);
         if let Some(transport) = transport {
-            let sessions = Announcing::new(Arc::clone(store), transport);
-            builder = builder.sessions(Arc::new(sessions));
+            builder = builder.transport(transport);
         }
         if let Some(routes) = &serving.public_routes {
             builder = builder.public_routes(routes.clone());

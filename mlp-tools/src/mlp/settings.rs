@@ -1,5 +1,6 @@
 //! What the flags, the environment and `.env` say, checked and put together.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,8 @@ pub struct Serving {
         long,
         env = "MLP_BIND",
         default_value = "127.0.0.1:4789",
-        value_name = "ADDRESS"
+        value_parser = address,
+        value_name = "HOST:PORT"
     )]
     pub bind: SocketAddr,
 
@@ -80,6 +82,17 @@ pub struct Serving {
     pub drain: f64,
 }
 
+/// An address to listen on, from what was typed.
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let example = match text.parse::<u16>() {
+            Ok(port) => format!("127.0.0.1:{port}"),
+            Err(_) => "127.0.0.1:4789".to_owned(),
+        };
+        format!("must be HOST:PORT with an IP address, as {example}")
+    })
+}
+
 /// The environment variable that holds the token itself; it is no flag, since other users of the
 /// machine can read a process's arguments.
 pub const TOKEN_VARIABLE: &str = "MLP_TOKEN";
@@ -103,8 +116,10 @@ impl fmt::Display for Database {
 }
 
 impl Database {
-    /// From `sqlite:PATH` or `postgres://…`.
+    /// From `sqlite:PATH` or `postgres://…`; a driver in the scheme, as SQLAlchemy writes it, is
+    /// passed over.
     pub fn parse(url: &str) -> Result<Self> {
+        let url = &*without_driver(url);
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let config = PostgresConfig::parse(url).map_err(Error::usage_from)?;
             let config = match config.has_password() {
@@ -151,10 +166,29 @@ impl Database {
     }
 }
 
+/// `postgresql+psycopg2://…` without what names a library of Python.
+pub fn without_driver(url: &str) -> Cow<'_, str> {
+    let split = url.split_once("://").and_then(|(scheme, rest)| {
+        let (name, driver) = scheme.split_once('+')?;
+        let plain = driver
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_');
+        (matches!(name, "postgres" | "postgresql") && plain && !driver.is_empty()).then_some(rest)
+    });
+    match split {
+        Some(rest) => Cow::Owned(format!("postgresql://{rest}")),
+        None => Cow::Borrowed(url),
+    }
+}
+
 /// Says no more of it than a scheme: it may be a password that was put in the wrong place.
 fn unknown(url: &str) -> Error {
     let given = match url.split_once("://") {
-        Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+        Some((scheme, _))
+            if scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c)) =>
+        {
             format!("database `{scheme}:…` is not known")
         }
         _ => "the database's URL has no scheme".to_owned(),
@@ -240,6 +274,13 @@ impl Serving {
         Ok(Some(text.trim().to_owned()))
     }
 
+    /// Refuses an address that others reach where there is no token. To be called first: a process
+    /// that may not serve is to make and to reach nothing.
+    pub fn check_exposure(&self) -> Result<()> {
+        let has_token = self.token()?.is_some();
+        mlp_http::check_exposure(has_token, self.bind).map_err(Error::usage_from)
+    }
+
     /// How long a stop may take.
     pub fn drain(&self) -> Result<Duration> {
         drain(self.drain)
@@ -292,6 +333,18 @@ pub fn exploration(share: f64) -> Result<f64> {
             "exploration is `{share}`, must be from 0 to 1"
         ))),
     }
+}
+
+/// The same, from what was typed.
+pub fn exploration_of(text: &str) -> Result<f64> {
+    let share = text.trim().parse();
+    share
+        .map_err(|_| {
+            Error::usage(format!(
+                "exploration is `{text}`, must be a number from 0 to 1"
+            ))
+        })
+        .and_then(exploration)
 }
 
 fn in_range(name: &str, seconds: f64, least: f64, most: f64) -> Result<Duration> {

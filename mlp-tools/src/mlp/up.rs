@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mlp_store::{EXPLORATION_SETTING, Store};
 use mlp_worker::{TriggerOptions, WorkerOptions};
 
@@ -48,7 +48,7 @@ pub struct Learning {
     /// The share of sessions that are shown random items, to learn and judge from; kept in the
     /// database. Default: 0.05
     #[arg(long, env = "MLP_EXPLORATION", value_name = "SHARE")]
-    pub exploration: Option<f64>,
+    pub exploration: Option<String>,
 
     #[command(flatten)]
     pub retraining: Retraining,
@@ -58,13 +58,23 @@ pub struct Learning {
 /// a canary is watched, none is. `mlp models set auto_retrain false` turns them all off.
 #[derive(Args, Clone, Debug)]
 pub struct Retraining {
-    /// Train a model so many seconds after the newest was made. Default: never
-    #[arg(long, env = "MLP_RETRAIN_EVERY_S", value_name = "SECONDS")]
-    pub retrain_every: Option<f64>,
+    /// Train a model so many seconds after the newest was made; 0: never
+    #[arg(
+        long,
+        env = "MLP_RETRAIN_EVERY_S",
+        default_value_t = 0.0,
+        value_name = "SECONDS"
+    )]
+    pub retrain_every: f64,
 
-    /// Train a model after so many answers since the newest was made. Default: never
-    #[arg(long, env = "MLP_RETRAIN_ANSWERS", value_name = "N")]
-    pub retrain_answers: Option<usize>,
+    /// Train a model after so many answers since the newest was made; 0: never
+    #[arg(
+        long,
+        env = "MLP_RETRAIN_ANSWERS",
+        default_value_t = 0,
+        value_name = "N"
+    )]
+    pub retrain_answers: usize,
 
     /// Train a model when the champion's log loss on explored sessions rises beyond noise
     #[arg(long, env = "MLP_RETRAIN_ON_LOSS")]
@@ -86,8 +96,8 @@ const COOLDOWN_S: f64 = 600.0;
 impl Default for Retraining {
     fn default() -> Self {
         Self {
-            retrain_every: None,
-            retrain_answers: None,
+            retrain_every: 0.0,
+            retrain_answers: 0,
             retrain_on_loss: false,
             retrain_cooldown: COOLDOWN_S,
         }
@@ -97,10 +107,10 @@ impl Default for Retraining {
 impl Retraining {
     fn options(&self) -> Result<TriggerOptions> {
         Ok(TriggerOptions {
-            every: (self.retrain_every)
-                .map(|seconds| settings::retraining("retrain-every", seconds))
+            every: (self.retrain_every != 0.0)
+                .then(|| settings::retraining("retrain-every", self.retrain_every))
                 .transpose()?,
-            answers: self.retrain_answers,
+            answers: (self.retrain_answers > 0).then_some(self.retrain_answers),
             loss: self.retrain_on_loss,
             cooldown: settings::retraining("retrain-cooldown", self.retrain_cooldown)?,
         })
@@ -112,8 +122,9 @@ impl Learning {
     pub fn options(&self, store: &dyn Store) -> Result<WorkerOptions> {
         let settle = settings::settle(self.settle)?;
         let triggers = self.retraining.options()?;
-        if let Some(share) = self.exploration {
-            let share = settings::exploration(share)?.to_string();
+        // Empty, as Compose hands on what is not set: as it is.
+        if let Some(text) = self.exploration.as_deref().filter(|text| !text.is_empty()) {
+            let share = settings::exploration_of(text)?.to_string();
             if store.setting(EXPLORATION_SETTING)?.as_deref() != Some(&share) {
                 store.set_setting(EXPLORATION_SETTING, &share)?;
             }
@@ -136,9 +147,30 @@ pub struct Serve {
     pub celery: Celery,
 }
 
+/// What a worker does.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Ranks and trains
+    All,
+    /// Ranks; others train
+    Inference,
+    /// Trains, and takes no inference, neither from the database nor from a broker's queue
+    Training,
+}
+
 /// A worker alone: ranks and trains.
 #[derive(Args, Debug)]
 pub struct WorkerOnly {
+    /// What it does: beside workers of another program that rank, one of ours that only trains
+    #[arg(
+        long,
+        env = "MLP_WORKER_ONLY",
+        value_enum,
+        default_value = "all",
+        value_name = "WHAT"
+    )]
+    pub only: Only,
+
     #[command(flatten)]
     pub learning: Learning,
 
@@ -167,6 +199,7 @@ pub struct WorkerOnly {
 /// Runs `mlp up`.
 pub fn up(up: &Up, context: &Context) -> Result<()> {
     let begun = Instant::now();
+    up.serving.check_exposure()?;
     let store = context.open_when_there(true)?;
     let learning = up.learning.options(&*store)?;
     up.beginning.begin(context, &*store)?;
@@ -186,6 +219,7 @@ pub fn up(up: &Up, context: &Context) -> Result<()> {
 /// Runs `mlp serve`.
 pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
     let begun = Instant::now();
+    serve.serving.check_exposure()?;
     let store = context.open_when_there(true)?;
     let parts = Parts {
         api: Some(&serve.serving),
@@ -207,6 +241,8 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
     let store = context.open_when_there(false)?;
     let options = WorkerOptions {
         lease,
+        inference: worker.only != Only::Training,
+        training: worker.only != Only::Inference,
         ..worker.learning.options(&*store)?
     };
     let parts = Parts {
@@ -216,7 +252,7 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
         drain,
     };
     let server = Server::start(context, store, parts)?;
-    tracing::info!(database = %context.database, "working");
+    tracing::info!(database = %context.database, only = ?worker.only, "working");
     server.wait_for_signal()?;
     server.stop()
 }

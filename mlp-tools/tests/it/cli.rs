@@ -91,6 +91,25 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
     fails(data, &[], 2, &["Usage"]);
     fails(data, &["fly"], 2, &["fly"]);
     fails(data, &["up", "--bind", "nowhere"], 2, &["nowhere"]);
+    fails(
+        data,
+        &["serve", "--bind", "4789"],
+        2,
+        &["HOST:PORT", "127.0.0.1:4789"],
+    );
+    fails(
+        data,
+        &["worker", "--only", "rest"],
+        2,
+        &["rest", "training"],
+    );
+    fails(data, &["db", "prune", "--days", "0"], 2, &["1..=36500"]);
+    fails(
+        data,
+        &["db", "prune"],
+        2,
+        &["Usage: mlp db prune --days <DAYS> [--explored]"],
+    );
     fails(data, &["up", "--settle", "-1"], 2, &["-1"]);
     for lease in ["0.1", "3601", "NaN"] {
         fails(data, &["worker", "--lease", lease], 2, &[lease, "0.5"]);
@@ -107,12 +126,11 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
         2,
         &["1000000000"],
     );
-    fails(
-        data,
-        &["up", "--empty", "--bind", "0.0.0.0:0"],
-        2,
-        &["MLP_TOKEN"],
-    );
+    let fresh = tempfile::tempdir().unwrap();
+    let exposed = ["up", "--empty", "--bind", "0.0.0.0:0"];
+    fails(fresh.path(), &exposed, 2, &["MLP_TOKEN"]);
+    let made = fresh.path().join("mlp.db").exists();
+    assert!(!made, "it is refused before anything is made");
     fails(
         data,
         &["--database", "mysql://u:secret@h/d", "db", "status"],

@@ -266,12 +266,20 @@ fn old_sessions_are_pruned_from_a_postgres() {
         prune(&["1"]),
         "removed 0 sessions with their users, 0 other tasks, 0 idempotency keys\n"
     );
-    let kept = prune(&["0"]);
+    fails(
+        data,
+        &["--database", &url, "db", "prune", "--days", "0"],
+        2,
+        &["1..=36500"],
+    );
+    let older = "UPDATE inferences SET creation_time = creation_time - interval '2 days'";
+    client(&database).batch_execute(older).unwrap();
+    let kept = prune(&["1"]);
     assert!(
         kept.starts_with("removed 0 sessions"),
         "explored ones stay: {kept}"
     );
-    let gone = prune(&["0", "--explored"]);
+    let gone = prune(&["1", "--explored"]);
     assert!(gone.starts_with("removed 2500 sessions"), "{gone}");
     assert_eq!(server.stop(), Some(0));
     assert_eq!(

@@ -62,6 +62,52 @@ fn every_variable_is_used_and_documented() {
     }
 }
 
+/// Variables of the README's table that no container takes from `.env`: those that the file sets
+/// itself, those of secrets, which are files there, and those of programs outside.
+const OF_NO_CONTAINER: [&str; 11] = [
+    "DATABASE_URL",
+    "DATABASE_URL_FILE",
+    "DATABASE_PASS_FILE",
+    "MLP_LEGACY_URL",
+    "MLP_DATA_DIR",
+    "MLP_BIND",
+    "MLP_TOKEN_FILE",
+    "CELERY_BROKER_URL_FILE",
+    "CELERY_BACKEND_URL_FILE",
+    "URL",
+    "DOMAIN",
+];
+
+#[test]
+fn what_the_readme_lists_reaches_the_containers() {
+    let readme = text("README.md");
+    let table = readme.split("| variable | flag |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|l| l.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+    let names: Vec<&str> = cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(names.len() > 25, "{names:?}");
+    let compose = main_file();
+    let handed_on: BTreeSet<String> = (compose.services.iter())
+        .flat_map(|service| service.environment())
+        .filter(|(name, value)| value.starts_with(&format!("${{{name}")))
+        .map(|(name, _)| name)
+        .collect();
+    for name in names {
+        let is_handed_on = handed_on.contains(name);
+        let stays = OF_NO_CONTAINER.contains(&name);
+        assert!(is_handed_on || stays, "`{name}` of `.env` is dropped");
+    }
+    // Both that publish and that listen.
+    for service in ["api", "worker"] {
+        let environment = compose.service(service).environment();
+        for name in handed_on.iter().filter(|name| name.contains("CELERY_")) {
+            assert!(environment.contains_key(name), "{service}: {name}");
+        }
+    }
+}
+
 #[test]
 fn an_old_env_needs_no_new_variable() {
     for file in FILES {
@@ -101,7 +147,8 @@ fn no_secret_is_in_the_example_or_in_an_environment() {
                 "{}: {name} hands a secret on",
                 service.name
             );
-            let is_file = name.ends_with("_FILE");
+            // Certificates are no secret.
+            let is_file = name.ends_with("_FILE") && name != "MLP_CELERY_CA_FILE";
             assert!(
                 !is_file || value.starts_with("/run/secrets/"),
                 "{}: {name} is `{value}`",

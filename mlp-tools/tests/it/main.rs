@@ -4,6 +4,7 @@
 mod celery;
 mod chaos;
 mod cli;
+mod closed_loop;
 mod crash;
 mod database;
 mod deploy;

@@ -65,7 +65,7 @@ proptest! {
         prop_assert!(fit.converged && fit.gradient < 1e-9);
         // By differences of the log-likelihood that probabilities give.
         let p = fit.probabilities(&choices).unwrap();
-        let mut slopes = vec![0.0; 3];
+        let mut slopes = [0.0; 3];
         for (s, range) in data.situations.ranges().enumerate() {
             let total: f64 = p[range.clone()].iter().sum();
             prop_assert!(total > 0.0 && total < 1.0);

@@ -11,7 +11,7 @@ use mlp_store::conformance::sample_row;
 use mlp_store::sqlite::SqliteStore;
 use mlp_store::{
     ClaimOptions, DecisionKind, ItemChange, Live, LiveOptions, NewDecision, NewModel, Outcome,
-    RankScratch, Sessions, Settlement, Store, StoreOptions, TaskKind, Work,
+    RankScratch, Sessions, Settlement, Store, StoreOptions, TaskKind, Transport, Work,
 };
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -33,6 +33,7 @@ pub struct Setup {
     /// Whether a model serves, without exploration.
     pub model: bool,
     pub wrap: Option<Wrap>,
+    pub transport: Option<Arc<dyn Transport>>,
 }
 
 impl Setup {
@@ -47,6 +48,7 @@ impl Setup {
             worker: true,
             model: false,
             wrap: None,
+            transport: None,
         }
     }
 
@@ -102,6 +104,9 @@ impl Server {
         }
         if let Some(wrap) = setup.wrap {
             builder = builder.sessions(wrap(Arc::clone(&store)));
+        }
+        if let Some(transport) = setup.transport {
+            builder = builder.transport(transport);
         }
         let app = builder.build().unwrap();
         let (address, stop, thread) = run(app.clone());

@@ -76,7 +76,7 @@ impl Stage {
     pub(super) fn join(&self, works: bool, cut_off: bool, limits: Limits) -> Member<'_> {
         let seat = Seat { works, cut_off };
         let Joined { store, transport } = self.medium.join(&self.schema, &limits, seat);
-        let sessions = Announcing::new(Arc::clone(&store), Arc::clone(&transport));
+        let sessions = Announcing::new(Arc::<dyn Store>::clone(&store), Arc::clone(&transport));
         let member = Member {
             stage: self,
             has: Some(Has {

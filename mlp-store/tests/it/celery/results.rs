@@ -1,9 +1,11 @@
 //! Tasks that another program does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mlp_store::celery::CeleryTransport;
 use mlp_store::conformance::sample_row;
+use mlp_store::conformance::services::Redis;
 use mlp_store::postgres::PostgresStore;
 use mlp_store::{
     Announcing, Content, NewSession, SessionOp, Sessions, TaskId, TaskStatus, Transport,
@@ -20,8 +22,12 @@ struct Started {
 }
 
 fn start() -> Started {
-    let rig = Rig::new();
-    let publisher = rig.join(rig.settings(), false);
+    start_on(Rig::new(), Duration::from_millis(400))
+}
+
+/// With the time after which what nobody takes is sent again.
+fn start_on(rig: Rig, resend: Duration) -> Started {
+    let publisher = rig.join(rig.settings().resend_after(resend), false);
     let id = TaskId::new_v7();
     rig.space.owns(id);
     let store = Arc::<PostgresStore>::clone(&rig.store);
@@ -124,12 +130,10 @@ fn a_retry_of_python_is_waited_for() {
     started.wait_for(TaskStatus::Success);
 }
 
-/// Nobody worked on it: it stays for who can, and is told of again.
-#[test]
-fn a_worker_without_the_task_ends_nothing() {
+/// It stays for who can, and is told of again.
+fn ends_nothing(result: serde_json::Value) {
     let started = start();
     started.rig.space.purge().unwrap();
-    let result = json!({ "exc_type": "NotRegistered", "exc_message": ["mlp.inference"] });
     started.say("FAILURE", result);
     wait_until("it is sent again", || {
         started.publisher.status().unwrap().resent > 0
@@ -138,4 +142,57 @@ fn a_worker_without_the_task_ends_nothing() {
     assert_eq!((view.status, view.attempts), (TaskStatus::Pending, 0));
     let worker = started.rig.worker();
     assert_eq!(super::take_one(&worker).task_id, started.id);
+}
+
+#[test]
+fn a_worker_without_the_task_ends_nothing() {
+    ends_nothing(json!({ "exc_type": "NotRegistered", "exc_message": ["mlp.inference"] }));
+}
+
+/// As Celery says it once Redis is back.
+#[test]
+fn a_worker_that_could_not_keep_its_result_ends_nothing() {
+    ends_nothing(json!({
+        "exc_type": "ConnectionError",
+        "exc_message": ["Error 111 connecting to 127.0.0.1:6379. Connection refused."],
+        "exc_module": "redis.exceptions",
+    }));
+}
+
+/// Also who has nothing to write or to look for.
+#[test]
+fn redis_is_seen_to_go_and_to_come_back() {
+    let rig = Rig::new();
+    let mut redis = Redis::start();
+    let settings = rig.settings_with(&redis.url());
+    let both = [false, true].map(|works| rig.join(settings.clone(), works));
+    let all_say = |connected: bool| {
+        wait_until(&format!("results: {connected}"), || {
+            (both.iter()).all(|transport| transport.status().unwrap().results == connected)
+        });
+    };
+    all_say(true);
+    redis.kill();
+    all_say(false);
+    redis.start_again();
+    all_say(true);
+}
+
+/// As by a worker that is slow, or has it in its prefetch, and says nothing of it.
+#[test]
+fn what_a_worker_holds_is_not_sent_again_so_soon() {
+    let rig = Rig::new();
+    let silent = rig.worker();
+    let resend = Duration::from_secs(1);
+    let started = start_on(rig, resend);
+    wait_until("it is held", || silent.status().unwrap().received == 1);
+    std::thread::sleep(resend * 5 / 2);
+    assert_eq!(started.publisher.status().unwrap().resent, 0);
+    // When it goes, the broker has the message again, and nobody who listens.
+    drop(silent);
+    wait_until("the message is back", || started.rig.waiting() == 1);
+    started.rig.space.purge().unwrap();
+    wait_until("it is sent again", || {
+        started.publisher.status().unwrap().resent == 1
+    });
 }

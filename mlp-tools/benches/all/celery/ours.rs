@@ -72,7 +72,7 @@ impl Ours {
         let space = Space::shared();
         let publisher = self.transport(&space, true);
         let started: Arc<dyn Transport> = publisher;
-        let sessions = Announcing::new(Arc::clone(&self.store), started);
+        let sessions = Announcing::new(Arc::<dyn Store>::clone(&self.store), started);
         sessions.apply(&self.load.starts(1).1).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -111,7 +111,7 @@ impl Ours {
         let (publisher, worker) = (self.transport(&space, true), self.transport(&space, false));
         let (begun, settled) = (Instant::now(), AtomicUsize::new(0));
         let told: Arc<dyn Transport> = publisher;
-        let sessions = Announcing::new(Arc::clone(&self.store), told);
+        let sessions = Announcing::new(Arc::<dyn Store>::clone(&self.store), told);
         let starts: Vec<_> = (0..tasks.div_ceil(BATCH))
             .map(|_| self.load.starts(BATCH).1)
             .collect();

@@ -1,7 +1,7 @@
 //! How good a model is where the simulation knows the truth.
 
 use mlp_core::metrics::{EvaluateOptions, evaluate};
-use mlp_core::{Catalog, LinearModel, PairTable, Ranked, Ranker, Row, Schema, Scratch, Session};
+use mlp_core::{LinearModel, PairTable, Schema, Session};
 use mlp_data::{Location, SimulatedUser, UserSampler, labeller};
 use rand::Rng;
 use rand::seq::index;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::super::domain::Travel;
 use super::super::error::{Error, Result};
+use super::super::simulate::ndcg_of_all;
 
 /// Users who are shown a random list.
 const LISTS: usize = 2000;
@@ -29,7 +30,7 @@ pub(super) struct Quality {
     /// On random lists with a pick, the probability that it is the first: exact, over the choices
     /// that a user may make, not over one draw of them.
     pub precision_at_1: f64,
-    /// Of the whole catalog; an item's gain is its probability of being chosen from it.
+    /// Of the best ten of the whole catalog, by the users' own scores.
     pub ndcg: f64,
 }
 
@@ -61,16 +62,15 @@ pub(super) struct Exam {
     table: PairTable,
     /// The exact probability of each row's item, shape `(n_rows,)`.
     truth: Vec<f64>,
-    catalog: Catalog,
-    /// Numbers of users, and each item's probability for them, shape `(n_items,)`.
-    whole: Vec<(Vec<f64>, Vec<f64>)>,
+    catalog: Vec<Location>,
+    /// Users for whom the whole catalog is ranked.
+    users: Vec<SimulatedUser>,
 }
 
 impl Exam {
     pub fn new(
         schema: &Schema,
         catalog: &[Location],
-        rows: &[Row],
         sampler: &UserSampler,
         rng: &mut impl Rng,
     ) -> Result<Self> {
@@ -93,42 +93,24 @@ impl Exam {
             })
         };
         let lists = (0..LISTS).map(|_| list()).collect::<Result<Vec<_>>>()?;
-        let mut whole = || -> Result<(Vec<f64>, Vec<f64>)> {
-            let user = sampler.sample(rng);
-            Ok((
-                travel.user_numbers(&user.user)?,
-                probabilities(&user, catalog),
-            ))
-        };
         Ok(Self {
-            whole: (0..WHOLE).map(|_| whole()).collect::<Result<_>>()?,
+            users: (0..WHOLE).map(|_| sampler.sample(rng)).collect(),
             table: PairTable::new(&schema.features, &lists),
             truth,
-            catalog: Catalog::new(&schema.item, 1, (0..).zip(rows)),
+            catalog: catalog.to_vec(),
         })
     }
 
     pub fn of_model(&self, schema: &Schema, model: &LinearModel) -> Result<Quality> {
-        let ranker = Ranker::new(&schema.features, model, &self.catalog);
-        let (mut scratch, mut out) = (Scratch::default(), Vec::new());
-        let order = |user: &[f64], _: &[f64]| -> Vec<usize> {
-            ranker.top(user, self.catalog.ids().len(), &mut scratch, &mut out);
-            out.iter()
-                .map(|item: &Ranked| item.item_id as usize)
-                .collect()
-        };
-        self.quality(&model.probabilities(&self.table), order)
+        let ndcg = ndcg_of_all(schema, model, &self.catalog, &self.users)?;
+        self.quality(&model.probabilities(&self.table), ndcg)
     }
 
     pub fn of_truth(&self) -> Result<Quality> {
-        self.quality(&self.truth, |_, gains| ideal(gains))
+        self.quality(&self.truth, 1.0)
     }
 
-    fn quality(
-        &self,
-        probabilities: &[f64],
-        mut order: impl FnMut(&[f64], &[f64]) -> Vec<usize>,
-    ) -> Result<Quality> {
+    fn quality(&self, probabilities: &[f64], ndcg: f64) -> Result<Quality> {
         let options = EvaluateOptions::default();
         let (labels, sessions) = (self.table.labels(), self.table.sessions());
         let found = evaluate(labels, probabilities, Some(sessions), &options)?;
@@ -140,21 +122,12 @@ impl Exam {
             first += best.map_or(0.0, |row| self.truth[row]);
             any += self.truth[range].iter().sum::<f64>();
         }
-        let (mut ndcg, mut users) = (0.0, 0);
-        for (user, gains) in &self.whole {
-            let best = gain(gains, ideal(gains));
-            // A user whom nothing suits says nothing of an order.
-            if best > 0.0 {
-                ndcg += gain(gains, order(user, gains)) / best;
-                users += 1;
-            }
-        }
         let undefined = || Error::run("no simulated user of the test picks anything");
         Ok(Quality {
             auc: found.auc.ok_or_else(undefined)?,
             log_loss: found.log_loss.ok_or_else(undefined)?,
             precision_at_1: first / any,
-            ndcg: ndcg / f64::from(users.max(1)),
+            ndcg,
         })
     }
 }
@@ -163,16 +136,4 @@ fn probabilities(user: &SimulatedUser, locations: &[Location]) -> Vec<f64> {
     let mut out = Vec::new();
     labeller::choice_probabilities(user, locations, &mut out);
     out
-}
-
-fn ideal(gains: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..gains.len()).collect();
-    order.sort_by(|a, b| gains[*b].total_cmp(&gains[*a]));
-    order
-}
-
-/// Discounted cumulative gain.
-fn gain(gains: &[f64], order: Vec<usize>) -> f64 {
-    let discounted = |(rank, item): (usize, usize)| gains[item] / (rank as f64 + 2.0).log2();
-    order.into_iter().enumerate().map(discounted).sum()
 }

@@ -9,11 +9,11 @@ use mlp_core::{Artifact, Row, Schema};
 use mlp_data::{Date, Location, LocationConfig, Mix, Streams, UserConfig, UserSampler, labeller};
 use mlp_store::sqlite::SqliteStore;
 use mlp_store::{
-    DecisionKind, EXPLORATION_SETTING, ImportedSession, Live, LiveOptions, ModelStatus,
+    Clock, DecisionKind, EXPLORATION_SETTING, ImportedSession, Live, LiveOptions, ModelStatus,
     NONE_OF_THESE, NewDecision, NewSession, RankScratch, Registry, SessionOp, SessionQuery,
-    SessionReply, Store, StoreOptions, TaskId,
+    SessionReply, Store, StoreOptions, SystemClock, TaskId,
 };
-use mlp_worker::{DataOptions, TrainingOptions, Worker, WorkerOptions};
+use mlp_worker::{DataOptions, Judge, JudgingOptions, TrainingOptions, Worker, WorkerOptions};
 use rand::RngExt;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
@@ -48,7 +48,7 @@ pub(super) fn play(schema: &Arc<Schema>, plan: &Plan, policy: Policy, seed: u64)
         .map(|l| travel.item_row(l))
         .collect::<Result<_>>()?;
     let sampler = UserSampler::new(&plan.users, Mix::Even, Date::FIRST_OF_2026);
-    let exam = Exam::new(schema, &catalog, &rows, &sampler, &mut streams.stream(1))?;
+    let exam = Exam::new(schema, &catalog, &sampler, &mut streams.stream(1))?;
     let directory = tempfile::tempdir().map_err(Error::run)?;
     let mut game = Game::begin(
         schema,
@@ -66,6 +66,9 @@ pub(super) fn play(schema: &Arc<Schema>, plan: &Plan, policy: Policy, seed: u64)
     let mut quality = vec![game.examine(&exam)?];
     for _ in 0..plan.rounds {
         game.serve(plan.per_round)?;
+        if policy == Policy::Gated {
+            game.judge()?;
+        }
         if policy != Policy::Never {
             game.train()?;
         }
@@ -93,6 +96,11 @@ fn worker(
     let options = WorkerOptions {
         inference: false,
         settle: Duration::ZERO,
+        // A round is shorter than the time between two looks of a worker: `Game::judge` looks.
+        judging: JudgingOptions {
+            every: Duration::from_secs(86_400),
+            ..JudgingOptions::default()
+        },
         train: TrainingOptions {
             data,
             ..TrainingOptions::default()
@@ -249,6 +257,17 @@ impl<'a> Game<'a> {
             };
             store.decide(trained.model_id, &decision)?;
         }
+        self.live.refresh_now();
+        Ok(())
+    }
+
+    /// Judges who waits, as a worker does all the time.
+    fn judge(&mut self) -> Result<()> {
+        let (train, options) = (TrainingOptions::default(), JudgingOptions::default());
+        let mut judge = Judge::default();
+        let now = SystemClock.now_us();
+        // Whoever is promoted is another champion to compare the others with.
+        while judge.look(&*self.store, self.schema, now, &train, &options)? > 0 {}
         self.live.refresh_now();
         Ok(())
     }

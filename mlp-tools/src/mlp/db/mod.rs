@@ -36,13 +36,17 @@ pub enum Command {
     Status,
     /// Remove sessions, with their users, and tasks that are older than a number of days
     #[command(
+        override_usage = "mlp db prune --days <DAYS> [--explored]",
         after_help = "Explored sessions with an answer are what models learn from and are \
-        judged by; they stay unless --explored is given. It may run beside servers: each \
-        transaction is short.\n\nExample:\n  mlp db prune --days 90"
+        judged by; they stay unless --explored is given. All others of that age go, answered or not. \
+        Sessions that `import-legacy` brought were not explored: they go too, and with them what the \
+        first model is trained on. Until enough explored ones are answered, prune no younger than the \
+        oldest that you want to train on.\n\n\
+        It may run beside servers: each transaction is short.\n\nExample:\n  mlp db prune --days 90"
     )]
     Prune {
-        /// The age, in days
-        #[arg(long, value_parser = clap::value_parser!(u32).range(0..=36_500))]
+        /// The age, in days, at least 1
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_500))]
         days: u32,
         /// Remove explored sessions too
         #[arg(long)]

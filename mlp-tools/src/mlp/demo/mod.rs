@@ -147,7 +147,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
     );
     let learning = Learning {
         settle: SETTLE_S,
-        exploration: Some(demo.exploration),
+        exploration: Some(demo.exploration.to_string()),
         retraining: Retraining::default(),
     };
     let mut worker = learning.options(&*store)?;

@@ -71,7 +71,10 @@ const VALUES: [Value; 5] = [
     Value {
         name: "MLP_EXPLORATION",
         said: |said| said.exploration.as_ref(),
-        check: |text| number(text, |n| settings::exploration(n).map(drop)),
+        check: |text| match text {
+            "" => Ok(()),
+            text => number(text, |n| settings::exploration(n).map(drop)),
+        },
         advice: "write a share from 0 to 1, as 0.05 for 5 %",
     },
     Value {
@@ -154,7 +157,7 @@ fn has_password(subject: &Subject) -> bool {
         .common
         .database
         .as_deref()
-        .map(PostgresConfig::parse);
+        .map(|url| PostgresConfig::parse(&settings::without_driver(url)));
     config.is_some_and(|config| config.is_ok_and(|config| config.has_password()))
 }
 

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::check::{Check, Finding, On};
+use super::check::{Check, Finding, On, Status};
 use super::subject::Subject;
+use crate::mlp::settings::Database;
 
 pub const CHECKS: [Check; 3] = [
     Check {
@@ -55,15 +56,35 @@ fn user(_: &Subject) -> Vec<Finding> {
 }
 
 fn data_dir(subject: &Subject) -> Vec<Finding> {
+    let mut found = writable(subject);
+    // As in a container, whose file system is read-only.
+    if found.status == Status::Fail && matches!(subject.database(), Ok(Database::Postgres(_))) {
+        found.status = Status::Warn;
+        found.advice = Some(
+            "nothing is to be done where the data is in a PostgreSQL: only `mlp up` and `mlp db seed` write \
+             there, when they make simulated data"
+                .to_owned(),
+        );
+    }
+    found.into()
+}
+
+/// Whether the data directory can be written.
+fn writable(subject: &Subject) -> Finding {
     let dir = subject.common.data_dir.as_path();
     let place = dir.display();
-    let advice = format!(
-        "let MLP_DATA_DIR be a directory that the user who runs mlp may write, as by `chown` of `{place}`"
-    );
-    let found = match nearest(dir) {
-        (path, _) if !path.is_dir() => {
-            Finding::fail(format!("`{}` is not a directory", path.display()), advice)
-        }
+    // Whose it is by its looks: what is another's is not to be taken from its owner.
+    let advice = match dir.join("mlp.db").exists() {
+        true => format!("give the user who runs mlp `{place}` and what is in it, by `chown`"),
+        false => "let MLP_DATA_DIR or --data-dir name a directory that the user who runs mlp may write, or \
+             a place in one that is not there yet"
+            .to_owned(),
+    };
+    match nearest(dir) {
+        (path, _) if !path.is_dir() => Finding::fail(
+            format!("`{}` is a file, not a directory", path.display()),
+            advice,
+        ),
         (path, true) => match try_write(&path) {
             Ok(()) => Finding::ok(format!("`{place}` can be written")),
             Err(error) => Finding::fail(format!("`{place}` cannot be written: {error}"), advice),
@@ -75,8 +96,7 @@ fn data_dir(subject: &Subject) -> Vec<Finding> {
                 Err(error) => Finding::fail(format!("`{place}` cannot be made: {error}"), advice),
             }
         }
-    };
-    found.into()
+    }
 }
 
 /// What exists of a path: itself, or what is above it; whether it is itself.

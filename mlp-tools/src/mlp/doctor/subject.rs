@@ -200,6 +200,21 @@ impl Subject {
         self.brokers.get_or_init(look)
     }
 
+    /// How many workers listen to the queue of the first broker that answers; 0 where tasks do not
+    /// travel.
+    #[cfg(feature = "celery")]
+    pub fn listeners(&self) -> u32 {
+        let broker = self.brokers().iter().find_map(|found| found.as_ref().ok());
+        let queue = broker.and_then(|broker| broker.queue.as_ref().ok().copied().flatten());
+        queue.map_or(0, |queue| queue.consumers)
+    }
+
+    /// None: tasks do not travel.
+    #[cfg(not(feature = "celery"))]
+    pub fn listeners(&self) -> u32 {
+        0
+    }
+
     #[cfg(test)]
     pub fn for_tests() -> Self {
         let common = Common {

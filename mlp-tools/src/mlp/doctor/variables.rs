@@ -30,6 +30,13 @@ const WITHOUT_FLAG: [&str; 3] = [
     "CELERY_BACKEND_URL_FILE",
 ];
 
+/// Names of Celery's own settings, under which it may be looked for in vain, and ours.
+const OF_CELERY: [(&str, &str); 3] = [
+    ("CELERY_RESULT_BACKEND", "CELERY_BACKEND_URL"),
+    ("CELERY_BROKER", "CELERY_BROKER_URL"),
+    ("BROKER_URL", "CELERY_BROKER_URL"),
+];
+
 /// What our own tests and scripts use.
 const OF_TESTS: [&str; 3] = ["MLP_TEST_", "MLP_CHAOS_", "MLP_CRASHES"];
 
@@ -59,13 +66,21 @@ fn variables(_: &Subject) -> Vec<Finding> {
         let is_meant = || name.starts_with("CELERY_") && nearest(name, &known).is_some();
         !known.contains(name) && (is_ours || is_meant())
     });
-    let mut unknown: Vec<String> = unknown.collect();
-    unknown.sort();
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    // Who has both has Python's programs beside ours.
+    let of_celery = OF_CELERY
+        .iter()
+        .filter(|(theirs, ours)| is_set(theirs) && !is_set(ours))
+        .map(|(theirs, _)| (*theirs).to_owned());
+    let unknown: BTreeSet<String> = unknown
+        .filter(|name| !OF_CELERY.iter().any(|(theirs, _)| theirs == name))
+        .chain(of_celery)
+        .collect();
     if unknown.is_empty() {
         return Finding::ok("every MLP_ variable is known").into();
     }
     let warn = |name: &String| {
-        let advice = match nearest(name, &known) {
+        let advice = match meant(name, &known) {
             Some(meant) => format!("did you mean {meant}? What {name} says is not read"),
             None => {
                 format!("take {name} away: nothing reads it; `mlp up --help` has those that are")
@@ -86,6 +101,13 @@ fn known() -> BTreeSet<String> {
         commands.extend(command.get_subcommands().cloned());
     }
     names
+}
+
+/// What a name was to be.
+fn meant<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let of_celery = OF_CELERY.iter().find(|(theirs, _)| *theirs == name);
+    let of_celery = of_celery.map(|(_, ours)| *ours);
+    of_celery.or_else(|| nearest(name, known).map(String::as_str))
 }
 
 fn nearest<'a>(name: &str, known: &'a BTreeSet<String>) -> Option<&'a String> {
@@ -135,9 +157,14 @@ mod tests {
             ("MLP_TOKEN_FLIE", Some("MLP_TOKEN_FILE")),
             ("MLP_DATADIR", Some("MLP_DATA_DIR")),
             ("MLP_SOMETHING_ELSE", None),
-            ("CELERY_RESULT_BACKEND", None),
+            ("CELERY_RESULT_BACKEND", Some("CELERY_BACKEND_URL")),
+            ("BROKER_URL", Some("CELERY_BROKER_URL")),
+            ("CELERY_TASK_ALWAYS_EAGER", None),
         ] {
-            assert_eq!(nearest(typed, &known).map(String::as_str), meant, "{typed}");
+            assert_eq!(super::meant(typed, &known), meant, "{typed}");
+        }
+        for (_, ours) in OF_CELERY {
+            assert!(known.contains(ours), "{ours}");
         }
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);

@@ -42,7 +42,12 @@ impl Scene {
         let redis = Redis::start();
         let space = Space::on(&broker, &redis);
         let variables = space.variables();
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // A result that Redis lost is missed only after six times that, since workers listen.
+        let resend = ("MLP_CELERY_RESEND_S", "2");
+        let variables = variables.into_iter().chain([resend]);
+        let variables: Vec<(String, String)> = variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         let system = System::start_with(LEASE, &variables);
         let notes = system.directory().join("notes");
         let log = system.directory().join("python.log");

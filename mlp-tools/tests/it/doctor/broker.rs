@@ -15,6 +15,7 @@ fn a_broker_that_was_named_in_vain_is_told() {
 
 #[cfg(feature = "celery")]
 mod there {
+    use mlp_store::conformance::postgres::TestDatabase;
     use mlp_store::conformance::services::Space;
 
     use super::super::{OF_MACHINES, Said};
@@ -89,6 +90,35 @@ mod there {
         examine(command()).has("broker.queue", "warn", "no worker listens", "`mlp worker`");
     }
 
+    /// A worker that only trains leaves the queue to others, and says that Redis is away.
+    #[test]
+    fn a_worker_that_only_trains_takes_no_message() {
+        let space = Space::shared();
+        let database = TestDatabase::create();
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut command = at(dir.path());
+        command.envs(space.variables());
+        command.env(
+            "CELERY_BACKEND_URL",
+            format!("redis://127.0.0.1:{}", free_port()),
+        );
+        command.env("DATABASE_URL", database.url());
+        command.env("MLP_LOG", "info");
+        command.args(["worker", "--only", "training"]);
+        command.stderr(std::fs::File::create(&log).unwrap());
+        let worker = Server::start(command, 0);
+        let said = || std::fs::read_to_string(&log).unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !(said().contains(" connected ") && said().contains("Redis is away")) {
+            assert!(std::time::Instant::now() < end, "{}", said());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert_eq!(space.counts().unwrap().consumers, 0, "{}", said());
+        assert!(!said().contains("lapin"), "{}", said());
+        assert_eq!(worker.stop(), Some(0));
+    }
+
     /// What is wrong with the URLs, and the row that must tell of it.
     struct Fault<'a> {
         broker: &'a str,
@@ -104,6 +134,8 @@ mod there {
         let wrong = amqp.replacen("guest:guest", "guest:hidden", 1);
         assert!(wrong != amqp, "the tests' broker has another user");
         let vhost = format!("{}/nowhere", amqp.trim_end_matches('/'));
+        let database = TestDatabase::create();
+        let other = format!("redis://{}", database.url().split(['@', '/']).nth(3).unwrap());
         let (closed, closed_redis) = (format!("amqp://127.0.0.1:{}", free_port()), format!("redis://127.0.0.1:{}", free_port()));
         let plain = amqp.replacen("amqp://", "amqps://", 1);
         let two = format!("{closed};{amqp}");
@@ -119,6 +151,7 @@ mod there {
             fault("amqp://u:hidden@no-such-host.invalid", redis, ["broker.exposure", "warn", "not encrypted", "amqps://"]),
             fault("amqps://guest:hidden@no-such-host.invalid", redis, ["broker.exposure", "warn", "is `guest`", "add_user"]),
             fault(amqp, &closed_redis, ["broker.results", "fail", "refused", "start Redis"]),
+            fault(amqp, &other, ["broker.results", "fail", "no Redis answers there", "another program has that port"]),
             fault(amqp, &password, ["broker.results", "fail", "authentication failed", "mend the password"]),
             fault(amqp, "redis://no-such-host.invalid", ["broker.results", "fail", "lookup address", "typing error"]),
             fault(amqp, "", ["broker.config", "fail", "CELERY_BACKEND_URL is not", "neither"]),
@@ -166,7 +199,7 @@ mod there {
                 space.queue(),
                 &[(variable, value)],
             );
-            said.has("broker.config", "fail", found, "CELERY_BROKER_URL");
+            said.has("broker.config", "fail", found, variable);
             said.has("broker.queue", "skip", "needs", "");
         }
         let typo = [("CELERY_BROKER_URI", "amqp://h")];

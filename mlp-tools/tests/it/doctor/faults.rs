@@ -28,7 +28,7 @@ struct Fault {
 }
 
 #[rustfmt::skip]
-const FAULTS: [Fault; 23] = [
+const FAULTS: [Fault; 26] = [
     Fault { name: "wrong host name", check: "database.connection", status: "fail",
         plant: |_, c| { c.env("DATABASE_URL", "postgres://u@no-such-host.invalid/d"); },
         found: "failed to lookup address", advice: "a typing error in the host" },
@@ -68,10 +68,19 @@ const FAULTS: [Fault; 23] = [
         found: "bad.toml", advice: "config/travel.toml is one that works" },
     Fault { name: "data directory is a file", check: "permissions.data_dir", status: "fail",
         plant: |dir, c| { write(dir, "data", ""); c.env("MLP_DATA_DIR", dir.join("data")); },
-        found: "is not a directory", advice: "let MLP_DATA_DIR be a directory" },
+        found: "is a file, not a directory", advice: "let MLP_DATA_DIR or --data-dir name a directory" },
     Fault { name: "typing error in a variable", check: "config.variables", status: "warn",
         plant: |_, c| { c.env("MLP_TOKEN_FLIE", "x"); },
         found: "MLP_TOKEN_FLIE is not a variable", advice: "did you mean MLP_TOKEN_FILE?" },
+    Fault { name: "Celery's own name of a variable", check: "config.variables", status: "warn",
+        plant: |_, c| { c.env("CELERY_RESULT_BACKEND", "redis://:hidden@h"); },
+        found: "CELERY_RESULT_BACKEND is not a variable", advice: "did you mean CELERY_BACKEND_URL?" },
+    Fault { name: "driver of Python", check: "database.connection", status: "fail",
+        plant: |_, c| { c.env("DATABASE_URL", format!("postgresql+psycopg2://u:hidden@127.0.0.1:{}/d", free_port())); },
+        found: "refused", advice: "nothing listens there: start the server" },
+    Fault { name: "another kind of database", check: "config.database", status: "fail",
+        plant: |_, c| { c.env("DATABASE_URL", "mysql+pymysql://u:hidden@h/d"); },
+        found: "`mysql+pymysql:…` is not known", advice: "postgres://USER@HOST/DATABASE" },
     Fault { name: "line of .env", check: "config.dotenv", status: "fail",
         plant: |dir, _| { write(dir, ".env", "MLP_LOG=warn\nMLP_TOKEN=\"hidden words\nx\n"); },
         found: "line 2 cannot be read", advice: "NAME=VALUE" },

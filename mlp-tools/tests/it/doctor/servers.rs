@@ -27,11 +27,13 @@ fn migrated(database: &TestDatabase) {
 
 /// What is wrong with a database, by the statements that make it so.
 #[rustfmt::skip]
-const FAULTS: [(&str, bool, [&str; 3]); 4] = [
+const FAULTS: [(&str, bool, [&str; 3]); 5] = [
     ("CREATE TABLE shop (a int)", false,
         ["database.tables", "not mlp's, as `shop`", "an empty database of its own"]),
     ("CREATE TABLE inferences (a int); CREATE TABLE results (a int); CREATE TABLE events (a int)", false,
-        ["database.tables", "`mlp db import-legacy", "an empty database of its own"]),
+        ["database.tables", "`mlp db import-legacy", "these are the old stack's tables"]),
+    ("CREATE TABLE users (a int); CREATE TABLE locations (a int); CREATE TABLE results (a int)", false,
+        ["database.tables", "`mlp db import-legacy", "`mlp db import-legacy`, as step 2"]),
     ("UPDATE meta SET value = 99 WHERE name = 'version'", true,
         ["database.tables", "schema version 99", "install the newer mlp"]),
     ("DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database()
@@ -50,6 +52,18 @@ fn each_fault_of_a_database_is_told_with_what_to_do() {
         on(&database.url()).has(check, "fail", found, advice);
     }
     let database = TestDatabase::create();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let mut command = at(dir.path());
+    command.env("DATABASE_URL", database.url());
+    command.env("MLP_DATA_DIR", file);
+    examine(command).has(
+        "permissions.data_dir",
+        "warn",
+        "is a file",
+        "nothing is to be done",
+    );
     let missing = database.url().replace(database.name(), "no_such_database");
     on(&missing).has(
         "database.connection",
@@ -98,7 +112,13 @@ fn each_fault_of_a_server_is_told_with_what_to_do() {
         "`clerk` lacks INSERT on decisions",
         grants,
     );
+    said.has("database.rights", "fail", " more", grants);
     said.has("contents.items", "skip", "needs database.rights", "");
+
+    let nothing = "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM clerk";
+    client(&database).batch_execute(nothing).unwrap();
+    let said = on(&as_clerk("right"));
+    said.has("database.tables", "fail", "permission denied", grants);
 
     let said = on(&database.url());
     said.has(

@@ -4,10 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::read;
 
+/// Who tells a row; and what a server is, of which the rows are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Told {
+    Everywhere,
+    /// Where tasks travel over a broker: the row is marked.
+    OverBroker,
+}
+
+const MARK: &str = " (broker)";
+
 /// One row of the table.
 #[derive(Debug)]
 pub struct Metric {
     kind: String,
+    told: Told,
     /// The values of each label; none where they are told of in words.
     labels: BTreeMap<String, BTreeSet<String>>,
 }
@@ -23,11 +34,16 @@ pub fn metrics() -> BTreeMap<String, Metric> {
             .trim_end_matches('|')
             .split("; ")
             .filter(|l| !l.trim().is_empty());
+        let (name, told) = match cells[0].strip_suffix(MARK) {
+            Some(name) => (name, Told::OverBroker),
+            None => (cells[0], Told::Everywhere),
+        };
         let metric = Metric {
+            told,
             kind: cells[1].to_owned(),
             labels: labels.map(label).collect(),
         };
-        (cells[0].trim_matches('`').to_owned(), metric)
+        (name.trim_matches('`').to_owned(), metric)
     })
     .collect()
 }
@@ -48,9 +64,11 @@ fn family(series: &str, known: &BTreeMap<String, Metric>) -> Option<String> {
     names.find(|n| known.contains_key(*n)).map(str::to_owned)
 }
 
-/// Whatever a live `/metrics` and the table do not have in common, in Prometheus's text format.
-pub fn differences(text: &str) -> Vec<String> {
-    let known = metrics();
+/// Whatever a live `/metrics` of such a server and the table's rows of it do not have in common, in
+/// Prometheus's text format.
+pub fn differences(text: &str, server: Told) -> Vec<String> {
+    let mut known = metrics();
+    known.retain(|_, metric| metric.told <= server);
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for line in text.lines() {
@@ -140,13 +158,18 @@ fn the_table_is_read_whole() {
     assert!(failures.labels["reason"].contains("panic"));
     assert!(metrics["api_request_total"].labels["path"].is_empty());
     assert!(metrics["api_active_inferences"].labels.is_empty());
+    assert_eq!(metrics["api_active_inferences"].told, Told::Everywhere);
+    let connected = &metrics["mlp_transport_connected"];
+    assert_eq!(connected.told, Told::OverBroker);
+    assert!(connected.labels["to"].contains("results"));
 }
 
 #[test]
 fn what_is_not_in_the_table_is_found() {
     let text = "# TYPE api_request_total counter\napi_request_total{method=\"BREW\",path=\"/\",status_code=\"200\",app_name=\"x\"} 1\n\
         # TYPE mlp_waiters counter\nmlp_waiters 1\nmlp_shown_total{who=\"me\"} 1\nother 1\n";
-    let found = differences(text).join("\n");
+    let found = differences(text, Told::Everywhere).join("\n");
+    assert!(!found.contains("mlp_transport"), "{found}");
     for part in [
         "`method` is not told of",
         "mlp_waiters is a counter",
@@ -156,6 +179,12 @@ fn what_is_not_in_the_table_is_found() {
     ] {
         assert!(found.contains(part), "{part} is not in {found}");
     }
+    let over_broker = "# TYPE mlp_transport_resent_total counter\nmlp_transport_resent_total 0\n";
+    let found = differences(over_broker, Told::Everywhere).join("\n");
+    assert!(found.contains("mlp_transport_resent_total is not in the table"));
+    let found = differences(over_broker, Told::OverBroker).join("\n");
+    assert!(!found.contains("mlp_transport_resent_total"), "{found}");
+    assert!(found.contains("mlp_transport_connected is in the table alone"));
     let wrong = "rate(mlp_panics_total[5m]) / mlp_stage_seconds_bucket{stage=~\"rank|fly\"}";
     assert_eq!(unknown_names(wrong), ["mlp_panics_total", "stage=fly"]);
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::dashboards::{Query, queries};
+use super::document::Told;
 use super::macros::View;
 use super::prometheus::Prometheus;
 use super::{document, http, promtool};
@@ -28,14 +29,23 @@ struct System {
 
 impl System {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With variables for both processes.
+    fn start_with(variables: &[(&str, &str)]) -> Self {
+        let with = |mut command: std::process::Command| {
+            command.envs(variables.iter().copied());
+            command
+        };
         let database = TestDatabase::create();
         let url = database.url();
         fill(&url);
         let data = tempfile::tempdir().unwrap();
         let port = free_port();
-        let mut api = Server::start(process::serve(data.path(), port, &url), port);
+        let mut api = Server::start(with(process::serve(data.path(), port, &url)), port);
         let lease = Duration::from_secs(10);
-        let worker = Server::start(process::worker(data.path(), &url, lease), 0);
+        let worker = Server::start(with(process::worker(data.path(), &url, lease)), 0);
         api.wait_until_ready();
         Self {
             api,
@@ -48,6 +58,12 @@ impl System {
 
     fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    fn metrics(&self) -> String {
+        let answer = get(self.api.port, "/metrics").unwrap();
+        let (_, text) = answer.split_once("\r\n\r\n").unwrap();
+        text.to_owned()
     }
 
     /// Sessions by every route, four of five with a pick.
@@ -272,9 +288,8 @@ fn the_table_of_metrics_is_what_a_server_tells() {
     for path in ["/train/status/none", "/nothing/here", "/docs"] {
         get(system.api.port, path).unwrap();
     }
-    let answer = get(system.api.port, "/metrics").unwrap();
-    let (_, text) = answer.split_once("\r\n\r\n").unwrap();
-    let found = document::differences(text);
+    let text = &system.metrics();
+    let found = document::differences(text, Told::Everywhere);
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert_eq!(promtool::lint(text), "");
     assert!(promtool::lint("# TYPE a_total gauge\na_total 1\n").contains("a_total"));
@@ -287,6 +302,36 @@ fn the_table_of_metrics_is_what_a_server_tells() {
             "{line}"
         );
     }
+}
+
+#[cfg(feature = "celery")]
+#[test]
+fn the_table_is_also_what_a_server_over_a_broker_tells() {
+    let space = mlp_store::conformance::services::Space::shared();
+    let system = System::start_with(&space.variables());
+    system.traffic(0..2);
+    let end = Instant::now() + Duration::from_secs(20);
+    // Nothing was written to Redis by this process: it knows of it by its own asking.
+    for line in [
+        "mlp_transport_connected{to=\"broker\"} 1",
+        "mlp_transport_connected{to=\"results\"} 1",
+        "mlp_transport_published_total 2",
+        "mlp_transport_received_total 0",
+        "mlp_transport_mirrored_total 0",
+    ] {
+        while !system.metrics().lines().any(|l| l == line) {
+            let text = system.metrics();
+            assert!(Instant::now() < end, "{line} is not in {text}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    for path in ["/train/status/none", "/nothing/here", "/docs"] {
+        get(system.api.port, path).unwrap();
+    }
+    let text = system.metrics();
+    let found = document::differences(&text, Told::OverBroker);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(promtool::lint(&text), "");
 }
 
 /// The same queries of a Prometheus and a PostgreSQL that run already, where people came within the

@@ -33,13 +33,32 @@ fn configuration(subject: &Subject) -> Vec<Finding> {
         Ok(Some(settings)) => there::described(&settings).into(),
         #[cfg(not(feature = "celery"))]
         Ok(Some(never)) => match never {},
-        Err(error) => Finding::fail(
-            error.to_string(),
-            "set CELERY_BROKER_URL to amqp://USER:PASSWORD@HOST:PORT/VHOST and CELERY_BACKEND_URL to \
-             redis://:PASSWORD@HOST:PORT/DB, or neither to take tasks from the database; files that \
-             CELERY_BROKER_URL_FILE, CELERY_BACKEND_URL_FILE and MLP_CELERY_CA_FILE name must be \
-             readable by the user that runs mlp",
-        )
-        .into(),
+        Err(error) => {
+            let said = error.to_string();
+            let own = NUMBERS.iter().find(|(name, _)| said.contains(name));
+            Finding::fail(said, own.map_or(URLS, |(_, advice)| advice)).into()
+        }
     }
 }
+
+/// Settings that are numbers, and what to do about a wrong one.
+const NUMBERS: [(&str, &str); 3] = [
+    (
+        "MLP_CELERY_PREFETCH",
+        "let MLP_CELERY_PREFETCH be messages from 1 to 65535; without it they are 1024",
+    ),
+    (
+        "MLP_CELERY_RESEND_S",
+        "let MLP_CELERY_RESEND_S be seconds from 0.1 to 3600, above the time of the slowest task; \
+         without it they are 10",
+    ),
+    (
+        "MLP_CELERY_RESULT_EXPIRES_S",
+        "let MLP_CELERY_RESULT_EXPIRES_S be seconds from 1 to 315360000; without it they are 86400",
+    ),
+];
+
+const URLS: &str = "set CELERY_BROKER_URL to amqp://USER:PASSWORD@HOST:PORT/VHOST and CELERY_BACKEND_URL to \
+             redis://:PASSWORD@HOST:PORT/DB, or neither to take tasks from the database; files that \
+             CELERY_BROKER_URL_FILE, CELERY_BACKEND_URL_FILE and MLP_CELERY_CA_FILE name must be \
+             readable by the user that runs mlp";

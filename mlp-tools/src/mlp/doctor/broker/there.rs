@@ -43,12 +43,25 @@ fn exposure(subject: &Subject) -> Vec<Finding> {
     let Some(settings) = settings(subject) else {
         return Vec::new();
     };
-    let findings: Vec<Finding> = ways(&settings).iter().flat_map(exposed).collect();
+    let ways = ways(&settings);
+    let findings: Vec<Finding> = ways.iter().flat_map(exposed).collect();
     match findings.is_empty() {
-        true => {
-            Finding::ok("what leaves this machine is encrypted, and for a user of its own").into()
-        }
+        true => Finding::ok(unexposed(&ways)).into(),
         false => findings,
+    }
+}
+
+/// What there is to say where nothing is wrong.
+fn unexposed(ways: &[Way]) -> &'static str {
+    let leaves = ways.iter().any(|way| !way.is_local);
+    match (leaves, ways.iter().any(|way| way.is_guest)) {
+        (false, false) => "nothing leaves this machine, so that nothing need be encrypted",
+        (false, true) => {
+            "nothing leaves this machine, so that nothing need be encrypted; the user is `guest`, whom \
+             RabbitMQ lets in from its own machine alone"
+        }
+        (true, false) => "what leaves this machine is encrypted, and for a user of its own",
+        (true, true) => "what leaves this machine is encrypted; `guest` is used on this one alone",
     }
 }
 
@@ -205,6 +218,10 @@ fn way_to_results(obstacle: Obstacle) -> &'static str {
              none"
         }
         Obstacle::Rights => "let the user run GET, SET, PUBLISH, SUBSCRIBE and INFO: `ACL SETUSER`",
+        Obstacle::Stranger => {
+            "another program has that port: mend host and port in CELERY_BACKEND_URL, redis://HOST:6379 \
+             mostly"
+        }
         _ => "look at Redis's log, and whether it has the database that the URL names",
     }
 }

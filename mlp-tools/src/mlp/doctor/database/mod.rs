@@ -75,7 +75,13 @@ fn tables(subject: &Subject) -> Vec<Finding> {
     };
     match tables {
         Ok(tables) => state(*tables).into(),
-        Err(error) => misfit(error).into(),
+        Err(error) => {
+            let rights = subject
+                .postgres()
+                .and_then(|found| found.rights.as_ref().ok());
+            let lacks = rights.is_some_and(|rights| !rights.missing.is_empty());
+            misfit(error, lacks).into()
+        }
     }
 }
 
@@ -100,9 +106,16 @@ fn state(tables: TablesState) -> Finding {
     }
 }
 
-/// What an error says is followed by what to do about it.
-fn misfit(error: &StoreError) -> Finding {
+/// What an error says is followed by what to do about it. `lacks`: tables of mlp's names are there,
+/// and the user lacks a right to them.
+fn misfit(error: &StoreError, lacks: bool) -> Finding {
     let advice = match error {
+        StoreError::Open { reason, .. } if reason.contains("import-legacy") => {
+            "these are the old stack's tables: `createdb` another, let DATABASE_URL name that, and \
+             bring the data over with `mlp db import-legacy`, as step 2 of the README's \"You have the old \
+             stack\" says"
+        }
+        StoreError::Open { .. } if lacks => postgres::GRANT,
         StoreError::Newer { .. } => {
             "install the newer mlp on this machine too; an older one does not touch newer tables"
         }

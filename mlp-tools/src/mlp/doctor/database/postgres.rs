@@ -90,8 +90,8 @@ pub fn rights(seen: &Seen<'_>) -> Vec<Finding> {
     let are_to_be_made = tables.is_some_and(|tables| !tables.up_to_date);
     let found = match () {
         () if !rights.missing.is_empty() => Finding::fail(
-            format!("`{user}` lacks {}", rights.missing.join(", ")),
-            "as the owner of the tables, grant what `mlp db migrate --help` names",
+            format!("`{user}` lacks {}", first_of(&rights.missing)),
+            GRANT,
         ),
         () if are_to_be_made && !rights.may_create => Finding::fail(
             format!("`{user}` may not make tables in `{schema}`, and some are to be made"),
@@ -100,6 +100,19 @@ pub fn rights(seen: &Seen<'_>) -> Vec<Finding> {
         () => Finding::ok(format!("`{user}` may do what serving needs")),
     };
     found.into()
+}
+
+/// What lets a user in who lacks rights.
+pub const GRANT: &str = "as the owner of the tables, grant what `mlp db migrate --help` names";
+
+/// As many as say what kind of thing is missing.
+fn first_of(missing: &[String]) -> String {
+    let shown = missing.len().min(3);
+    let rest = match missing.len() - shown {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    missing[..shown].join(", ") + &rest
 }
 
 /// Whether what was answered with 200 survives a loss of power.
