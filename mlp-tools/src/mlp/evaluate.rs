@@ -141,11 +141,11 @@ pub fn run(evaluate: &Evaluate, context: &Context) -> Result<()> {
     } else {
         stored(evaluate, context)?
     };
-    println!("{}", findings.headline);
+    say!("{}", findings.headline);
     if !findings.columns.is_empty() {
         print::evaluations(&findings.columns);
     }
-    findings.gaps.iter().for_each(|gap| println!("{gap}"));
+    findings.gaps.iter().for_each(|gap| say!("{gap}"));
     if let Some(field) = &evaluate.by {
         print::segments(field, &findings.segments);
     }

@@ -66,7 +66,7 @@ pub fn run(health: &Health) -> Result<()> {
         .build()
         .map_err(Error::run)?;
     let said = runtime.block_on(ask(target, timeout))?;
-    println!("{said}");
+    say!("{said}");
     Ok(())
 }
 

@@ -42,7 +42,7 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
             let rows = read(&context.schema, file)?;
             let n = rows.len();
             let (version, changed) = import(&*store, rows, *replace)?;
-            println!("{n} items read, {changed} changes, catalog version {version}");
+            say!("{n} items read, {changed} changes, catalog version {version}");
         }
         Command::List { limit } => {
             for item in store.items_page(0, *limit)? {
@@ -54,7 +54,7 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
                     })
                     .collect();
                 let id = context.schema.item.id_name();
-                println!("{{\"{id}\":{},{}}}", item.item_id, fields.join(","));
+                say!("{{\"{id}\":{},{}}}", item.item_id, fields.join(","));
             }
         }
     }

@@ -1,5 +1,8 @@
 //! The program `mlp`.
 
+#[macro_use]
+mod output;
+
 mod begin;
 mod celery;
 mod closed_loop;

@@ -80,12 +80,12 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
             let row = find(&*store, Some(*model))?;
             Artifact::from_json(&row.artifact)?.model(&context.schema)?;
             decide(&*store, *model, DecisionKind::Promote, reason)?;
-            println!("model {model} is the champion");
+            say!("model {model} is the champion");
             Ok(())
         }
         Command::Rollback { reason } => {
             decide(&*store, 0, DecisionKind::Rollback, reason)?;
-            println!(
+            say!(
                 "model {} is the champion again",
                 find(&*store, None)?.model_id
             );
@@ -103,14 +103,14 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
                 task_id: None,
                 artifact: artifact.to_json(),
             })?;
-            println!(
+            say!(
                 "model {model_id} is a challenger: `mlp models promote {model_id}` makes it champion"
             );
             Ok(())
         }
         Command::Set { name, value } => {
             store.set_setting(setting(name, value)?, value)?;
-            println!("{name} is {value}");
+            say!("{name} is {value}");
             Ok(())
         }
         Command::Log { limit } => log(&*store, *limit),
@@ -195,15 +195,21 @@ fn number(x: Option<f64>) -> String {
 }
 
 fn list(store: &dyn Store, limit: usize) -> Result<()> {
-    println!(
+    say!(
         "{:>6}  {:<10}  {:>7}  {:<20}  {:>9}  {:>9}  {:>11}",
-        "model", "status", "traffic", "made", "test AUC", "log loss", "precision@1"
+        "model",
+        "status",
+        "traffic",
+        "made",
+        "test AUC",
+        "log loss",
+        "precision@1"
     );
     for row in store.models(limit)? {
         let test = Artifact::from_json(&row.artifact)
             .map(|a| a.test)
             .unwrap_or_default();
-        println!(
+        say!(
             "{:>6}  {:<10}  {:>6.0}%  {:<20}  {:>9}  {:>9}  {:>11}",
             row.model_id,
             row.status.name(),
@@ -221,29 +227,30 @@ fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
     let row = find(store, model)?;
     let artifact = Artifact::from_json(&row.artifact)?;
     let lineage = &artifact.lineage;
-    println!("model        {} ({})", row.model_id, row.status.name());
-    println!("made         {}", time(row.created_us));
-    println!("traffic      {:.0}%", 100.0 * row.use_percentage);
-    println!("family       {:?}, by {}", artifact.family, lineage.solver);
-    println!(
+    say!("model        {} ({})", row.model_id, row.status.name());
+    say!("made         {}", time(row.created_us));
+    say!("traffic      {:.0}%", 100.0 * row.use_percentage);
+    say!("family       {:?}, by {}", artifact.family, lineage.solver);
+    say!(
         "fitted on    {} sessions, {} rows",
-        lineage.sessions, lineage.rows
+        lineage.sessions,
+        lineage.rows
     );
     if let (Some(from), Some(to)) = (lineage.from_us, lineage.to_us) {
-        println!("answered     {} to {}", time(from), time(to));
+        say!("answered     {} to {}", time(from), time(to));
     }
-    println!("catalog      version {}", lineage.catalog_version);
-    println!(
+    say!("catalog      version {}", lineage.catalog_version);
+    say!(
         "gradient     {:.1e} per row at the solution",
         lineage.gradient
     );
-    println!(
+    say!(
         "test         AUC {}, log loss {}, precision@1 {}",
         number(artifact.test.auc),
         number(artifact.test.log_loss),
         number(artifact.test.precision_at_1)
     );
-    println!("weights of the standardised features, the largest first:");
+    say!("weights of the standardised features, the largest first:");
     let mut weights: Vec<(&String, f64)> = artifact
         .features
         .iter()
@@ -251,14 +258,14 @@ fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
         .collect();
     weights.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     for (name, weight) in weights.iter().take(15) {
-        println!("  {name:<20} {weight:>+9.4}");
+        say!("  {name:<20} {weight:>+9.4}");
     }
     Ok(())
 }
 
 fn log(store: &dyn Store, limit: usize) -> Result<()> {
     for row in store.decisions(limit)? {
-        println!(
+        say!(
             "{}  model {}  {}",
             time(row.created_us),
             row.model_id,

@@ -43,10 +43,10 @@ pub fn run(train: &Train, context: &Context) -> Result<()> {
     let Some(model) = model else {
         return Err(Error::run("the training left no model"));
     };
-    println!("model {} is {}", model.model_id, model.status.name());
+    say!("model {} is {}", model.model_id, model.status.name());
     let decision = (store.decisions(100)?.into_iter()).find(|d| d.model_id == model.model_id);
     if let Some(decision) = decision {
-        println!("{}", decision.decision.reason);
+        say!("{}", decision.decision.reason);
     }
     Ok(())
 }

@@ -481,3 +481,32 @@ fn a_dotenv_file_is_read_and_the_environment_wins() {
         "{stdout}"
     );
 }
+
+/// As `mlp --help | head -1` and a full disk have it.
+#[test]
+fn a_reader_that_has_seen_enough_and_a_full_output_end_a_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut list = || {
+        let mut command = mlp(dir.path());
+        command.args(["models", "list"]);
+        command
+    };
+    let (code, ..) = run(mlp(dir.path()).args(["db", "migrate"]));
+    assert_eq!(code, 0);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = list().stdout(writer).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), said.as_str()), (Some(0), ""));
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let ended = list().stdout(full).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("error: cannot write to standard output"),
+        "{said}"
+    );
+}

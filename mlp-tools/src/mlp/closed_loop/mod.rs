@@ -87,9 +87,11 @@ pub fn run(simulate: &Simulate, context: &Context) -> Result<()> {
     let stories = on_all_cores(&jobs, |(policy, seed)| {
         play::play(&context.schema, &plan, *policy, *seed)
     })?;
-    println!(
+    say!(
         "{} rounds of {} sessions, mean of {} seeds; on random lists for fresh users",
-        simulate.rounds, simulate.per_round, simulate.seeds
+        simulate.rounds,
+        simulate.per_round,
+        simulate.seeds
     );
     for policy in policies {
         let those: Vec<&Story> = stories.iter().filter(|s| s.policy == *policy).collect();
@@ -146,18 +148,18 @@ fn told(rounds: usize) -> Vec<usize> {
 fn print(policy: Policy, stories: &[&Story]) {
     let Some(first) = stories.first() else { return };
     let count = |of: fn(&Story) -> usize| -> Vec<usize> { stories.iter().map(|s| of(s)).collect() };
-    println!(
+    say!(
         "\n{} (from {} random sessions): promotions {:?}, judging sessions {:?}",
         policy.name(),
         policy.first_sessions(),
         count(|s| s.promotions),
         count(|s| s.judging),
     );
-    println!("{:<10}{}", "round", Quality::HEADER);
+    say!("{:<10}{}", "round", Quality::HEADER);
     for round in told(first.quality.len() - 1) {
         let of: Vec<Quality> = stories.iter().map(|s| s.quality[round]).collect();
-        println!("{round:<10}{}", Quality::mean(&of));
+        say!("{round:<10}{}", Quality::mean(&of));
     }
     let truths: Vec<Quality> = stories.iter().map(|s| s.truth).collect();
-    println!("{:<10}{}", "truth", Quality::mean(&truths));
+    say!("{:<10}{}", "truth", Quality::mean(&truths));
 }

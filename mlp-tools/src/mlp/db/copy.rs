@@ -129,14 +129,18 @@ fn move_all(from: &dyn Source, to: &dyn Target) -> Result<Copied> {
 }
 
 fn print_sides(copied: &Copied) {
-    println!(
+    say!(
         "{:<17} {:>10} {:>10}  {:<16}  {:<16}",
-        "what", "from", "to", "checksum", ""
+        "what",
+        "from",
+        "to",
+        "checksum",
+        ""
     );
     for table in &copied.tables {
         let (from, to) = (&table.from, &table.to);
         let short = |checksum: &str| checksum.chars().take(16).collect::<String>();
-        println!(
+        say!(
             "{:<17} {:>10} {:>10}  {}  {}  {}",
             from.what,
             from.rows,

@@ -55,7 +55,7 @@ pub fn run(command: &ImportLegacy, context: &Context) -> Result<()> {
     let target = target(command.to.as_deref(), context)?;
     let mut old = Legacy::open(&from, Arc::clone(&context.schema))?;
     for note in old.notes() {
-        println!("note: {note}");
+        say!("note: {note}");
     }
     let new = open_target(&target, context)?;
     new.begin()?;
@@ -120,28 +120,28 @@ fn put(old: &mut Legacy, new: &PostgresStore) -> mlp_store::Result<(LegacyReport
 
 fn print_report(context: &Context, found: &LegacyReport) {
     let (item, user) = (&context.schema.item.table, &context.schema.user.table);
-    println!("{:<17} {:>10} {:>10}", "what", "taken", "left out");
+    say!("{:<17} {:>10} {:>10}", "what", "taken", "left out");
     let print = |what: &str, tally: &Tally| {
-        println!("{what:<17} {:>10} {:>10}", tally.taken, tally.left_out);
+        say!("{what:<17} {:>10} {:>10}", tally.taken, tally.left_out);
         for fault in &tally.faults {
-            println!("  {fault}");
+            say!("  {fault}");
         }
         let named = tally.faults.len() as u64;
         if tally.left_out > named {
-            println!("  and {} more", tally.left_out - named);
+            say!("  and {} more", tally.left_out - named);
         }
     };
     print(item, &found.items);
     print(user, &found.users);
     print("inferences", &found.inferences);
-    println!("{:<17} {:>10}", "  answered", found.answered);
-    println!(
+    say!("{:<17} {:>10}", "  answered", found.answered);
+    say!(
         "{:<17} {:>10}",
         "  unanswered",
         found.inferences.taken - found.answered
     );
     if found.cut > 0 {
-        println!(
+        say!(
             "{} results beyond the best of their task are not kept",
             found.cut
         );

@@ -85,7 +85,7 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
         Command::Prune { days, explored } => prune(&*context.open(false)?, *days, *explored),
         Command::Erase { user } => {
             if context.open(false)?.erase_user(*user)? {
-                println!("user {user} is erased");
+                say!("user {user} is erased");
                 Ok(())
             } else {
                 Err(Error::run(format!("there is no user `{user}`")))
@@ -98,9 +98,10 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
 
 fn print_filled(store: &dyn Store) -> Result<()> {
     let counts = store.counts()?;
-    println!(
+    say!(
         "the database has {} items and {} users",
-        counts.items, counts.users
+        counts.items,
+        counts.users
     );
     Ok(())
 }
@@ -117,9 +118,11 @@ fn prune(store: &dyn Store, days: u32, explored: bool) -> Result<()> {
             break;
         }
     }
-    println!(
+    say!(
         "removed {} sessions with their users, {} other tasks, {} idempotency keys",
-        total.0, total.1, total.2
+        total.0,
+        total.1,
+        total.2
     );
     Ok(())
 }

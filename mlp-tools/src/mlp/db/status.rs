@@ -9,7 +9,7 @@ use crate::mlp::settings::Database;
 
 /// Prints where the data is, its version, size and counts. A PostgreSQL is only looked at.
 pub fn print(context: &Context) -> Result<()> {
-    println!("database        {}", context.database);
+    say!("database        {}", context.database);
     match &context.database {
         Database::Sqlite(_) => sqlite(context),
         Database::Postgres(config) => postgres(context, config),
@@ -28,30 +28,32 @@ fn sqlite(context: &Context) -> Result<()> {
 fn postgres(context: &Context, config: &PostgresConfig) -> Result<()> {
     let found = inspect(config.clone(), &context.schema)?;
     print_version(found.schema_version, found.program_version);
-    println!(
+    say!(
         "server          PostgreSQL {}, {} of {} connections are to this database",
-        found.server, found.connections, found.max_connections
+        found.server,
+        found.connections,
+        found.max_connections
     );
     print_size(found.bytes);
     match found.counts {
         Some(counts) => print_counts(context, counts),
         None if found.schema_version == 0 => {
-            println!("tables          none: `mlp db migrate` makes them");
+            say!("tables          none: `mlp db migrate` makes them");
         }
-        None => println!("tables          to be changed: `mlp db migrate` does it"),
+        None => say!("tables          to be changed: `mlp db migrate` does it"),
     }
     Ok(())
 }
 
 fn print_version(found: i64, program: i64) {
-    println!("schema version  {found} (this program: {program})");
+    say!("schema version  {found} (this program: {program})");
 }
 
 fn print_size(bytes: u64) {
-    println!("size            {:.1} MB", bytes as f64 / 1e6);
+    say!("size            {:.1} MB", bytes as f64 / 1e6);
 }
 
 fn print_counts(context: &Context, counts: Counts) {
-    println!("{:<15} {}", context.schema.item.table, counts.items);
-    println!("{:<15} {}", context.schema.user.table, counts.users);
+    say!("{:<15} {}", context.schema.item.table, counts.items);
+    say!("{:<15} {}", context.schema.user.table, counts.users);
 }

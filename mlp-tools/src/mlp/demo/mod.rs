@@ -107,7 +107,7 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
             .map_err(|e| Error::file("write", path)(e.into()))?;
     }
     if !demo.exit && matches!(told, Ok(true)) {
-        println!(
+        say!(
             "\nThe server stays up at http://{address} with {}; Ctrl-C stops it.",
             context.database
         );

@@ -91,7 +91,7 @@ impl Story {
             kind: kind.to_owned(),
             text: text.into(),
         };
-        println!("{:>6.1} s  {:<11} {}", event.at_s, event.kind, event.text);
+        say!("{:>6.1} s  {:<11} {}", event.at_s, event.kind, event.text);
         self.events.push(event);
     }
 

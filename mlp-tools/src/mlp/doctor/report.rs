@@ -13,15 +13,16 @@ pub fn print(rows: &[Row]) {
     for row in rows {
         let finding = &row.finding;
         let status = word(finding.status);
-        println!(
+        say!(
             "{status:<STATUS_WIDTH$}{:<width$}  {}",
-            row.name, finding.found
+            row.name,
+            finding.found
         );
         if let Some(advice) = &finding.advice {
-            println!("{:STATUS_WIDTH$}  {advice}", "");
+            say!("{:STATUS_WIDTH$}  {advice}", "");
         }
     }
-    println!("{}", summary(rows));
+    say!("{}", summary(rows));
 }
 
 fn word(status: Status) -> &'static str {

@@ -15,7 +15,7 @@ pub fn evaluations(columns: &[Column]) {
             header += &format!("{:>20}", "95 % interval");
         }
     }
-    println!("{}", header.trim_end());
+    say!("{}", header.trim_end());
     for statistic in Statistic::ALL {
         let mut line = format!("{:<18}", statistic.title());
         for (_, found) in columns {
@@ -27,7 +27,7 @@ pub fn evaluations(columns: &[Column]) {
                 line += &format!("{:>20}", interval(found, statistic));
             }
         }
-        println!("{}", line.trim_end());
+        say!("{}", line.trim_end());
     }
 }
 
@@ -53,7 +53,7 @@ pub fn segments(field: &str, found: &[(Segment, EvaluationWithIntervals)]) {
     for statistic in OF_SEGMENTS {
         header += &format!("{:>12}{:>20}", statistic.title(), "95 % interval");
     }
-    println!("{header}");
+    say!("{header}");
     for (segment, found) in found {
         let (sessions, picks) = (found.evaluation.sessions, found.evaluation.picked_sessions);
         let mut line = format!("{:<width$}{sessions:>10}{picks:>8}", segment.name);
@@ -64,7 +64,7 @@ pub fn segments(field: &str, found: &[(Segment, EvaluationWithIntervals)]) {
             };
             line += &format!("{:>20}", interval(found, statistic));
         }
-        println!("{}", line.trim_end());
+        say!("{}", line.trim_end());
     }
 }
 
@@ -93,12 +93,12 @@ pub fn replays(columns: &[(String, ReplayReport)]) {
     for ((name, _), width) in columns.iter().zip(&widths) {
         header += &format!("{name:<width$}");
     }
-    println!("{}", header.trim_end());
+    say!("{}", header.trim_end());
     for (question, of) in QUESTIONS {
         let mut line = format!("{question:<24}");
         for (column, width) in columns.iter().zip(&widths) {
             line += &format!("{:<width$}", cell(column, of));
         }
-        println!("{}", line.trim_end());
+        say!("{}", line.trim_end());
     }
 }
