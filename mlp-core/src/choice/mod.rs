@@ -18,7 +18,7 @@
 //! use mlp_core::metrics::Sessions;
 //! use ndarray::array;
 //!
-//! // Four situations: which of two offers was taken, or none. Price, and whether there is a discount.
+//! // Four situations: which of two offers was taken, or none. Its cost, and whether there is a discount.
 //! let features = array![
 //!     [1.0, 0.0], [2.0, 1.0], [3.0, 0.0], [1.5, 1.0], [2.5, 0.0], [2.0, 0.0], [1.0, 1.0], [3.0, 1.0],
 //! ];

@@ -190,12 +190,11 @@ fn a_training_whose_worker_dies_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();
     let [one, other] = apis(dir.path(), &url);
     answered_sessions(one.port, 120);
-    let mut workers: Vec<Option<Server>> = ["worker-0", "worker-1"]
-        .map(|name| {
-            let command = process::worker(dir.path(), &named(&url, name), LEASE);
-            Some(Server::start(command, 0))
-        })
-        .into();
+    let worker = |name| {
+        let command = process::worker(dir.path(), &named(&url, name), LEASE);
+        Server::start(command, 0)
+    };
+    let first = worker("worker-0");
     let mut db = Client::connect(&url, NoTls).unwrap();
     let mut watch = Client::connect(&url, NoTls).unwrap();
     // The training cannot read its sessions, and goes on as long as this is held.
@@ -203,21 +202,20 @@ fn a_training_whose_worker_dies_is_taken_over() {
     held.batch_execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         .unwrap();
     let task = ask(one.port, "POST", "/train/start", &json!({}))["task_id"].clone();
-    let mut holder = String::new();
+    let claimed = "SELECT token FROM tasks";
     until("the training", Duration::from_secs(10), || {
-        let waiting = "SELECT application_name FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name LIKE 'worker-%'
+        let waiting = "SELECT 1 FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'worker-0'
                 AND wait_event_type = 'Lock' AND query LIKE '%answered_at <=%'";
-        let rows = watch.query(waiting, &[]).unwrap();
-        rows.first().map(|row| holder = row.get(0)).is_some()
+        let is_claimed = watch.query_one(claimed, &[]).unwrap().get::<_, i64>(0) == 1;
+        is_claimed && !watch.query(waiting, &[]).unwrap().is_empty()
     });
     // Its heartbeat outlasts the lease.
     std::thread::sleep(LEASE * 2);
-    let token = "SELECT token FROM tasks";
-    assert_eq!(watch.query_one(token, &[]).unwrap().get::<_, i64>(0), 1);
-    let place = usize::from(holder == "worker-1");
-    workers[place].take().unwrap().kill();
+    assert_eq!(watch.query_one(claimed, &[]).unwrap().get::<_, i64>(0), 1);
+    first.kill();
     held.rollback().unwrap();
+    let _second = worker("worker-1");
     let path = format!("/train/status/{}?wait=20", task.as_str().unwrap());
     assert_eq!(
         ask(other.port, "GET", &path, &json!({}))["status"],
