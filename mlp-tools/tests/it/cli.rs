@@ -486,7 +486,7 @@ fn a_dotenv_file_is_read_and_the_environment_wins() {
 #[test]
 fn a_reader_that_has_seen_enough_and_a_full_output_end_a_command() {
     let dir = tempfile::tempdir().unwrap();
-    let mut list = || {
+    let list = || {
         let mut command = mlp(dir.path());
         command.args(["models", "list"]);
         command
