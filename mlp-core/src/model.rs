@@ -124,6 +124,11 @@ pub struct Artifact {
     /// The weights of the scaled features, shape `(n_features,)`; 0 for what is constant or was not
     /// chosen.
     pub weights: Vec<f64>,
+    /// The standard errors of `weights`, shape `(n_features,)`, 0 where these are 0 by construction;
+    /// see [`covariance`](crate::solver::covariance) for what they are under a penalty. `None` where
+    /// they were not or cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_errors: Option<Vec<f64>>,
     /// The constant.
     pub bias: f64,
     /// Where it comes from.
@@ -265,6 +270,11 @@ impl Artifact {
             if numbers.len() != expected || !numbers.iter().all(good) {
                 return Err(misfit(part, numbers.len()));
             }
+        }
+        if let Some(errors) = &self.standard_errors
+            && (errors.len() != expected || errors.iter().any(|e| !e.is_finite() || *e < 0.0))
+        {
+            return Err(misfit("standard_errors", errors.len()));
         }
         if let Some(selection) = &self.selection {
             let Selection { chi2, kept, .. } = selection;

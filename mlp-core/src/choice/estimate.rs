@@ -5,7 +5,7 @@ use ndarray::Array2;
 use super::ChoiceError;
 use super::data::{Choices, Outside};
 use super::likelihood::{Loss, softmax};
-use crate::solver::{self, Cholesky, MAX_NEWTON, Objective, Order, Solution, SolveError, minimise};
+use crate::solver::{self, Objective, Order, Solution, SolveError, minimise};
 
 /// How to estimate.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,19 +181,12 @@ fn warm(loss: &Loss, ridge: &[f64], options: &ChoiceOptions) -> Option<Vec<f64>>
 
 /// In the features' own units.
 fn covariance(loss: &Loss, ridge: &[f64], weights: &[f64]) -> Option<Array2<f64>> {
-    if weights.len() > MAX_NEWTON {
-        return None;
-    }
-    let mut hessian = loss.evaluate(weights, Order::Second).hessian?;
-    for (h, r) in hessian.diag_mut().iter_mut().zip(ridge) {
-        *h += r;
-    }
-    let mut inverse = Cholesky::new(&hessian).ok()?.inverse();
+    let mut found = solver::covariance(loss, ridge, weights)?;
     let unit = loss.unit();
-    for ((i, j), v) in inverse.indexed_iter_mut() {
+    for ((i, j), v) in found.indexed_iter_mut() {
         *v /= unit[i] * unit[j];
     }
-    Some(inverse)
+    Some(found)
 }
 
 /// Gives the number of coefficients.

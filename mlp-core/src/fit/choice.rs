@@ -2,7 +2,7 @@
 
 use super::cross_validation::cross_validate;
 use super::error::Failure;
-use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty};
+use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty, standard_errors};
 use crate::choice::{Choices, Loss, Outside};
 use crate::solver::{MAX_NEWTON, Objective, Options, minimise};
 use crate::table::PairTable;
@@ -43,6 +43,7 @@ pub(super) fn fit(
         _ => search(vec![0.0; n])?,
     };
     Ok(Fitted {
+        standard_errors: standard_errors(&loss, &ridge(n, l2), &solution),
         solution,
         solver: if n <= MAX_NEWTON { "newton" } else { "l-bfgs" },
         l2,

@@ -6,7 +6,7 @@ use ndarray::{Array1, ArrayView2};
 
 use super::cross_validation::cross_validate;
 use super::error::Failure;
-use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty, Solver};
+use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty, Solver, standard_errors};
 use crate::solver::{LogisticLoss, MAX_NEWTON, Options, Solution, SolveError, minimise_logistic};
 use crate::table::PairTable;
 
@@ -44,7 +44,10 @@ pub(super) fn fit(
         Solver::Newton => false,
     };
     let (solution, solver) = problem.solve(start, linfa)?;
+    let loss = LogisticLoss::new(train.features(), train.labels())?;
+    let ridge = ridge(train.features().ncols(), l2);
     Ok(Fitted {
+        standard_errors: standard_errors(&loss, &ridge, &solution),
         solution,
         solver,
         l2,

@@ -14,7 +14,7 @@ use crate::metrics::Evaluation;
 use crate::model::{ARTIFACT_FORMAT, Artifact, Family, Lineage, LinearModel};
 use crate::preprocess::Preprocessing;
 use crate::schema::Schema;
-use crate::solver::Solution;
+use crate::solver::{Objective, Solution, covariance};
 use crate::table::{PairTable, Session};
 
 /// Fits a model of [`FitOptions::family`] on `sessions`, oldest first, and tests it on the last of
@@ -69,6 +69,9 @@ pub fn fit(
         features: schema.features.names().to_vec(),
         scaling: options.scaling,
         weights: preprocessing.widen(weights),
+        standard_errors: (fitted.standard_errors.as_deref())
+            .and_then(|errors| errors.get(..weights.len()))
+            .map(|errors| preprocessing.widen(errors)),
         selection: preprocessing.selection,
         center: preprocessing.center,
         scale: preprocessing.scale,
@@ -120,6 +123,18 @@ struct Fitted {
     solver: &'static str,
     l2: f64,
     cross_validation: Option<CrossValidation>,
+    /// Of the weights, in their order.
+    standard_errors: Option<Vec<f64>>,
+}
+
+/// The square roots of the variances of [`covariance`].
+fn standard_errors(
+    objective: &impl Objective,
+    ridge: &[f64],
+    solution: &Solution,
+) -> Option<Vec<f64>> {
+    let covariance = covariance(objective, ridge, &solution.weights)?;
+    Some(covariance.diag().iter().map(|v| v.sqrt()).collect())
 }
 
 fn check_enough(train: &PairTable) -> Result<(), FitError> {

@@ -30,12 +30,14 @@
 
 mod blocks;
 mod cholesky;
+mod covariance;
 mod direction;
 mod logistic;
 mod minimise;
 
 pub use blocks::sum_blocks;
 pub use cholesky::{Cholesky, NotPositiveDefinite};
+pub use covariance::covariance;
 pub use direction::MAX_NEWTON;
 pub use logistic::{LogisticLoss, minimise_logistic};
 pub use minimise::{Options, Solution, minimise};

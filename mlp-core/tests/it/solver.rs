@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use mlp_core::solver::{
-    Cholesky, LogisticLoss, MAX_NEWTON, Objective, Options, Order, Solution, SolveError, minimise,
+    Cholesky, LogisticLoss, MAX_NEWTON, Objective, Options, Order, Solution, SolveError,
+    covariance, minimise,
 };
 use ndarray::{Array2, arr2};
 use proptest::prelude::*;
@@ -278,4 +279,28 @@ fn inputs_that_do_not_fit() {
         error.to_string(),
         "the loss at the start is `NaN`, must be finite"
     );
+}
+
+/// Of a two-by-two table: the variance of the logarithm of its odds ratio is the sum of the cells'
+/// reciprocals (Woolf, 1955), that of a row's log odds the sum of the row's.
+#[test]
+fn the_covariance_is_that_of_a_table_of_counts() {
+    let counts = [
+        (0.0, false, 12),
+        (0.0, true, 5),
+        (1.0, false, 7),
+        (1.0, true, 20),
+    ];
+    let rows = counts.iter().flat_map(|(x, y, n)| vec![(*x, *y); *n]);
+    let (features, labels): (Vec<f64>, Vec<bool>) = rows.unzip();
+    let features = Array2::from_shape_vec((features.len(), 1), features).unwrap();
+    let solution = solve(&features, &labels, 0.0).unwrap();
+    let loss = LogisticLoss::new(features.view(), &labels).unwrap();
+    let found = covariance(&loss, &[0.0, 0.0], &solution.weights).unwrap();
+    let row: f64 = 1.0 / 12.0 + 1.0 / 5.0;
+    let expected = [row + 1.0 / 7.0 + 1.0 / 20.0, -row, -row, row];
+    assert_near(found.as_slice().unwrap(), &expected, 1e-8);
+    // A prior of variance 1 makes surer.
+    let surer = covariance(&loss, &[1.0, 0.0], &solution.weights).unwrap();
+    assert!(surer[[0, 0]] < found[[0, 0]]);
 }

@@ -41,6 +41,9 @@ fn the_family_is_the_estimator_on_scaled_features() {
         let expected = estimate(&choices, &options).unwrap();
         let found = [&artifact.weights[..], &[artifact.bias]].concat();
         assert_close(&found, &expected.coefficients, "weights");
+        let errors = expected.standard_errors().unwrap();
+        let found = artifact.standard_errors.as_deref().unwrap();
+        assert_close(found, &errors[..found.len()], "standard errors");
         // Unscaled, the model gives the same probabilities.
         let model = artifact.model(&schema()).unwrap();
         let p = model.probabilities(&table);

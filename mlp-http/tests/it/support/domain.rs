@@ -66,6 +66,7 @@ impl Domain {
             center: vec![0.0; n],
             scale: vec![1.0; n],
             weights: (0..n).map(weight).collect(),
+            standard_errors: None,
             bias: -1.0,
             lineage: Default::default(),
             train: Default::default(),

@@ -36,14 +36,14 @@ pub struct Coefficient {
     pub standard_error: Option<f64>,
 }
 
-/// An artifact's coefficients, the largest first. An artifact whose family estimates standard errors
-/// fills these in here.
+/// An artifact's coefficients, the largest first.
 pub fn coefficients(artifact: &Artifact) -> Vec<Coefficient> {
-    let mut all: Vec<Coefficient> = (artifact.features.iter().zip(&artifact.weights))
-        .map(|(name, &weight)| Coefficient {
+    let error = |at: usize| artifact.standard_errors.as_ref()?.get(at).copied();
+    let mut all: Vec<Coefficient> = (artifact.features.iter().zip(&artifact.weights).enumerate())
+        .map(|(at, (name, &weight))| Coefficient {
             name: name.clone(),
             weight,
-            standard_error: None,
+            standard_error: error(at),
         })
         .collect();
     all.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
