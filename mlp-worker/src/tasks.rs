@@ -15,9 +15,10 @@ const NICENESS: i32 = 10;
 
 pub(crate) fn run(shared: &Shared) {
     yield_to_others();
+    let fitting = Fitting::start();
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     while !shared.stopping() {
-        match run_one(shared) {
+        match run_one(shared, &fitting) {
             Ok(()) => backoff.reset(),
             Err(error) => {
                 tracing::warn!(%error, "no training could be taken");
@@ -38,8 +39,34 @@ pub(crate) fn yield_to_others() {
     }
 }
 
+/// The threads that a fit shares its arithmetic among: without them it would be done by threads of
+/// the priority of those that serve.
+struct Fitting(Option<rayon::ThreadPool>);
+
+impl Fitting {
+    fn start() -> Self {
+        let threads = rayon::ThreadPoolBuilder::new()
+            .thread_name(|number| format!("mlp-fit-{number}"))
+            .start_handler(|_| yield_to_others());
+        match threads.build() {
+            Ok(threads) => Self(Some(threads)),
+            Err(error) => {
+                tracing::warn!(%error, "fits have the priority of serving");
+                Self(None)
+            }
+        }
+    }
+
+    fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.0 {
+            Some(threads) => threads.install(work),
+            None => work(),
+        }
+    }
+}
+
 /// Runs one training, if there is one or comes soon.
-fn run_one(shared: &Shared) -> Result<(), mlp_store::StoreError> {
+fn run_one(shared: &Shared, fitting: &Fitting) -> Result<(), mlp_store::StoreError> {
     let claim = ClaimOptions {
         kind: TaskKind::Training,
         max: 1,
@@ -50,7 +77,8 @@ fn run_one(shared: &Shared) -> Result<(), mlp_store::StoreError> {
         return Ok(());
     };
     shared.hold(&leases);
-    let outcome = with_heartbeat(shared, lease, || outcome(shared, lease));
+    let work = || fitting.run(|| outcome(shared, lease));
+    let outcome = with_heartbeat(shared, lease, work);
     let failure = match &outcome {
         Outcome::Retry { error, .. } | Outcome::Failed { error } => Some(error.clone()),
         _ => None,
