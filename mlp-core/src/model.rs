@@ -147,6 +147,9 @@ pub struct Lineage {
     pub sessions: usize,
     /// Rows fitted on.
     pub rows: usize,
+    /// SHA-256, in hexadecimal, of what was fitted on, session by session: the same data, schema and
+    /// options give the same model. Empty in artifacts of before.
+    pub content_hash: String,
     /// The time of the first session's answer, in microseconds since 1970.
     pub from_us: Option<i64>,
     /// The time of the last session's answer, in microseconds since 1970.

@@ -10,6 +10,8 @@ pub use cross_validation::{CandidateScore, CrossValidation};
 pub use error::FitError;
 pub use options::{FitOptions, Penalty, Solver};
 
+use sha2::{Digest, Sha256};
+
 use crate::metrics::Evaluation;
 use crate::model::{ARTIFACT_FORMAT, Artifact, Family, Lineage, LinearModel};
 use crate::preprocess::Preprocessing;
@@ -38,6 +40,7 @@ pub fn fit(
     options.check(schema.features.len())?;
     let tested = (sessions.len() as f64 * options.test_share).floor() as usize;
     let (train, test) = sessions.split_at(sessions.len() - tested);
+    let content_hash = content_hash(train);
     let train = PairTable::new(&schema.features, train);
     check_enough(&train)?;
     let preprocessing = Preprocessing::learn(&train, options.scaling, options.k_best);
@@ -79,6 +82,7 @@ pub fn fit(
         lineage: Lineage {
             sessions: train.sessions().len(),
             rows: train.labels().len(),
+            content_hash,
             solver: fitted.solver.to_owned(),
             l2: fitted.l2,
             cross_validation: fitted.cross_validation,
@@ -135,6 +139,26 @@ fn standard_errors(
 ) -> Option<Vec<f64>> {
     let covariance = covariance(objective, ridge, &solution.weights)?;
     Some(covariance.diag().iter().map(|v| v.sqrt()).collect())
+}
+
+/// Of the numbers of users and items and of the picks, each with its length before it, so that
+/// nothing runs into its neighbour.
+fn content_hash(sessions: &[Session]) -> String {
+    let mut hash = Sha256::new();
+    let length = |hash: &mut Sha256, n: usize| hash.update((n as u64).to_le_bytes());
+    let numbers = |hash: &mut Sha256, numbers: &[f64]| {
+        length(hash, numbers.len());
+        (numbers.iter()).for_each(|x| hash.update(x.to_bits().to_le_bytes()));
+    };
+    for session in sessions {
+        numbers(&mut hash, &session.user);
+        length(&mut hash, session.shown.len());
+        (session.shown.iter()).for_each(|item| numbers(&mut hash, item));
+        // One past the last is none.
+        length(&mut hash, session.picked.unwrap_or(session.shown.len()));
+    }
+    let digest = hash.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check_enough(train: &PairTable) -> Result<(), FitError> {

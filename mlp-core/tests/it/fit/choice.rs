@@ -135,3 +135,21 @@ fn cross_validation_starts_and_repeats() {
     let again = choice(&sessions, Penalty::cross_validated(7));
     assert_eq!(again.to_json(), first.to_json());
 }
+
+/// Another pick, another order or another number is other data; the sessions of the test are none.
+#[test]
+fn the_lineage_has_a_hash_of_what_was_fitted_on() {
+    let hash = |sessions: &[Session]| choice(sessions, 1.0).lineage.content_hash;
+    let all = sessions(120, 5, 1.0);
+    let first = hash(&all);
+    assert_eq!(first.len(), 64);
+    assert_eq!(first, hash(&all.clone()));
+    let mut others = [all.clone(), all.clone(), all.clone()];
+    others[0][3].picked = match others[0][3].picked {
+        None => Some(0),
+        Some(_) => None,
+    };
+    others[1].swap(3, 4);
+    others[2][3].user[0] += 1.0;
+    assert!(others.iter().all(|other| hash(other) != first));
+}
