@@ -45,7 +45,7 @@ pub struct ChoiceFit {
     /// n_coefficients)`. Without a penalty it is the coefficients' asymptotic covariance. With one it
     /// is the covariance of the normal approximation to their posterior, under a normal prior of
     /// variance `1 / l2`: smaller, and around coefficients that are drawn towards 0. `None` where it
-    /// cannot be told: for over [`MAX_NEWTON`] coefficients, and for collinear features whose penalty
+    /// cannot be told: for over [`MAX_NEWTON`](crate::solver::MAX_NEWTON) coefficients, and for collinear features whose penalty
     /// is lost in rounding.
     pub covariance: Option<Array2<f64>>,
     /// `Σ weight · ln P(chosen)`, without the penalty, in nats.
