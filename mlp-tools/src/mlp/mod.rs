@@ -22,6 +22,7 @@ mod settings;
 mod simulate;
 mod train;
 mod up;
+mod webhook;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;

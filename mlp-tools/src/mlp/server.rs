@@ -16,12 +16,15 @@ use super::celery::Celery;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::settings::Serving;
+use super::webhook::{Address, Webhook};
 
 /// An API, a worker or both, running.
 pub struct Server {
     runtime: Runtime,
     api: Option<Api>,
     worker: Option<Worker>,
+    /// Tells until it is dropped.
+    _webhook: Option<Webhook>,
     drain: Duration,
 }
 
@@ -37,6 +40,8 @@ pub struct Parts<'a> {
     pub api: Option<&'a Serving>,
     /// The worker.
     pub worker: Option<WorkerOptions>,
+    /// Where decisions are told.
+    pub webhook: Option<Address>,
     /// How tasks travel; `None`: they are taken from the store.
     pub celery: Option<&'a Celery>,
     /// How long a stop may take.
@@ -71,6 +76,10 @@ impl Server {
             runtime,
             api: None,
             worker: None,
+            // Before anything is decided here.
+            _webhook: (parts.webhook)
+                .map(|address| Webhook::start(Arc::clone(&store), address))
+                .transpose()?,
             drain: parts.drain,
         };
         if let Some(serving) = parts.api {

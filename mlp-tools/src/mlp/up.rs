@@ -12,6 +12,7 @@ use super::context::Context;
 use super::error::Result;
 use super::server::{Parts, Server};
 use super::settings::{self, Serving};
+use super::webhook::Address;
 
 /// API and worker in one process, on an embedded database or a PostgreSQL, which other processes may
 /// use too. Where there are no items, it makes a data set of simulated users, puts it into the
@@ -52,6 +53,15 @@ pub struct Learning {
 
     #[command(flatten)]
     pub retraining: Retraining,
+
+    /// Where promotions and rollbacks are told, each as a POST of JSON: `http://HOST[:PORT]/PATH`
+    #[arg(
+        long,
+        env = "MLP_WEBHOOK_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub webhook: Option<String>,
 }
 
 /// Flags about when models are trained without a hand. While a challenger waits for its verdict, or
@@ -118,6 +128,13 @@ impl Retraining {
 }
 
 impl Learning {
+    /// Where decisions are told.
+    fn webhook(&self) -> Result<Option<Address>> {
+        // Empty, as Compose hands on what is not set: nowhere.
+        let url = self.webhook.as_deref().filter(|url| !url.is_empty());
+        url.map(str::parse).transpose()
+    }
+
     /// The worker's options, once the settings are kept.
     pub fn options(&self, store: &dyn Store) -> Result<WorkerOptions> {
         let settle = settings::settle(self.settle)?;
@@ -200,12 +217,14 @@ pub struct WorkerOnly {
 pub fn up(up: &Up, context: &Context) -> Result<()> {
     let begun = Instant::now();
     up.serving.check_exposure()?;
+    let webhook = up.learning.webhook()?;
     let store = context.open_when_there(true)?;
     let learning = up.learning.options(&*store)?;
     up.beginning.begin(context, &*store)?;
     let parts = Parts {
         api: Some(&up.serving),
         worker: Some(learning),
+        webhook,
         celery: Some(&up.celery),
         drain: up.serving.drain()?,
     };
@@ -224,6 +243,7 @@ pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
     let parts = Parts {
         api: Some(&serve.serving),
         worker: None,
+        webhook: None,
         celery: Some(&serve.celery),
         drain: serve.serving.drain()?,
     };
@@ -238,6 +258,7 @@ pub fn serve(serve: &Serve, context: &Context) -> Result<()> {
 pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
     let drain = settings::drain(worker.drain)?;
     let lease = settings::lease(worker.lease)?;
+    let webhook = worker.learning.webhook()?;
     let store = context.open_when_there(false)?;
     let options = WorkerOptions {
         lease,
@@ -248,6 +269,7 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
     let parts = Parts {
         api: None,
         worker: Some(options),
+        webhook,
         celery: Some(&worker.celery),
         drain,
     };

@@ -16,4 +16,5 @@ mod process;
 mod together;
 mod traffic;
 mod watch;
+mod webhook;
 mod words;

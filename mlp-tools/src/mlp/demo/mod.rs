@@ -149,6 +149,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         settle: SETTLE_S,
         exploration: Some(demo.exploration.to_string()),
         retraining: Retraining::default(),
+        webhook: None,
     };
     let mut worker = learning.options(&*store)?;
     // The demo's few judging sessions are enough to see a verdict.
@@ -158,6 +159,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         api: Some(&demo.serving),
         celery: None,
         worker: Some(worker),
+        webhook: None,
         drain: demo.serving.drain()?,
     };
     let server = Server::start(&context, Arc::clone(&store), parts)?;
