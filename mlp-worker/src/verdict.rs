@@ -73,7 +73,7 @@ pub(crate) fn of_gate(
         Because::NotWorthwhile => (
             DecisionKind::Reject,
             format!(
-                "rejected: it can be better by {} nats at most, {compared}",
+                "rejected: if it is better at all, then by less than the {} nats that would count, {compared}",
                 options.worthwhile
             ),
         ),
@@ -118,8 +118,8 @@ fn compared(report: &GateReport, champion: Option<i64>) -> String {
         })
     };
     format!(
-        "on {} judging sessions with {} picks log loss {} against {} of model {} (improved by {}), \
-         precision@1 {} against {} ({})",
+        "on {} judging sessions with {} picks log loss of the choice {} against {} of model {} \
+         (improved by {}, outliers clipped), precision@1 {} against {} ({})",
         report.sessions,
         report.picked,
         number(report.challenger_log_loss),

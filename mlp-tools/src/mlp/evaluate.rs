@@ -141,6 +141,14 @@ pub fn run(evaluate: &Evaluate, context: &Context) -> Result<()> {
     } else {
         stored(evaluate, context)?
     };
+    // Before anything is printed: whoever reads may leave.
+    if let Some(path) = &evaluate.json {
+        let text = serde_json::to_string_pretty(&findings.json()).map_err(Error::run)?;
+        write(path, &(text + "\n"))?;
+    }
+    if let (Some(path), Some(report)) = (&evaluate.report, &findings.report) {
+        write(path, &report.svg())?;
+    }
     say!("{}", findings.headline);
     if !findings.columns.is_empty() {
         print::evaluations(&findings.columns);
@@ -151,13 +159,6 @@ pub fn run(evaluate: &Evaluate, context: &Context) -> Result<()> {
     }
     if evaluate.replay {
         print::replays(&findings.replays);
-    }
-    if let Some(path) = &evaluate.json {
-        let text = serde_json::to_string_pretty(&findings.json()).map_err(Error::run)?;
-        write(path, &(text + "\n"))?;
-    }
-    if let (Some(path), Some(report)) = (&evaluate.report, &findings.report) {
-        write(path, &report.svg())?;
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ pub struct Retraining {
     )]
     pub retrain_every: f64,
 
-    /// Train a model after so many answers since the newest was made; 0: never
+    /// Train a model after so many answers since the newest was made; 0: never. Nothing trains by
+    /// itself while a challenger waits for its verdict or a canary is watched
     #[arg(
         long,
         env = "MLP_RETRAIN_ANSWERS",
