@@ -15,6 +15,7 @@ on_failure() {
 }
 
 prepare
+export MLP_TEST_PYTHON=${MLP_TEST_PYTHON:-$(celery_place)/bin/python}
 # Builds the binaries too, for the benchmark to find.
 stage "build" cargo bench -p mlp-tools --features celery --bench all --locked --no-run
 stage "measure" cargo bench -q -p mlp-tools --features celery --bench all --locked -- "$@"
