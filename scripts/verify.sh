@@ -197,6 +197,8 @@ celery_tls() {
     provide rabbitmq_programs rabbitmq-server
     cargo test --locked -p mlp-store --features celery --test it -- --exact --ignored \
         celery::tls::who_names_the_authority_is_served_and_nobody_else
+    cargo test --locked -p mlp-store --features celery --lib -- --exact --ignored \
+        conformance::services::tests::a_rabbitmq_speaks_tls_and_starts_again
 }
 
 # The broker and Redis killed and restarted under traffic, for three minutes.

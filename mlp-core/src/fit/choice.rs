@@ -2,7 +2,7 @@
 
 use super::cross_validation::cross_validate;
 use super::error::Failure;
-use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty, standard_errors};
+use super::{CrossValidation, FitError, FitOptions, Fitted, standard_errors};
 use crate::choice::{Choices, Loss, Outside};
 use crate::solver::{MAX_NEWTON, Objective, Options, minimise};
 use crate::table::PairTable;
@@ -18,18 +18,8 @@ pub(super) fn fit(
     start: Option<Vec<f64>>,
 ) -> Result<Fitted, Failure> {
     let choices = choices(train)?;
-    let (l2, cross_validation) = match &options.l2 {
-        Penalty::Fixed(l2) => (*l2, None),
-        Penalty::CrossValidated {
-            candidates,
-            folds,
-            seed,
-        } => {
-            let plan = (candidates.as_slice(), *folds, *seed);
-            let found = validate(&choices, plan, options.max_iterations)?;
-            (found.best().unwrap_or(1.0), Some(found))
-        }
-    };
+    let (l2, cross_validation) =
+        (options.l2).choose(|plan| validate(&choices, plan, options.max_iterations))?;
     let loss = Loss::unscaled(&choices, true);
     let n = loss.n_weights();
     let how = Options {

@@ -6,7 +6,7 @@ use ndarray::{Array1, ArrayView2};
 
 use super::cross_validation::cross_validate;
 use super::error::Failure;
-use super::{CrossValidation, FitError, FitOptions, Fitted, Penalty, Solver, standard_errors};
+use super::{CrossValidation, FitError, FitOptions, Fitted, Solver, standard_errors};
 use crate::solver::{LogisticLoss, MAX_NEWTON, Options, Solution, SolveError, minimise_logistic};
 use crate::table::PairTable;
 
@@ -16,18 +16,8 @@ pub(super) fn fit(
     options: &FitOptions,
     start: Option<Vec<f64>>,
 ) -> Result<Fitted, Failure> {
-    let (l2, cross_validation) = match &options.l2 {
-        Penalty::Fixed(l2) => (*l2, None),
-        Penalty::CrossValidated {
-            candidates,
-            folds,
-            seed,
-        } => {
-            let plan = (candidates.as_slice(), *folds, *seed);
-            let found = validate(train, plan, options.max_iterations)?;
-            (found.best().unwrap_or(1.0), Some(found))
-        }
-    };
+    let (l2, cross_validation) =
+        (options.l2).choose(|plan| validate(train, plan, options.max_iterations))?;
     let problem = Problem {
         features: train.features(),
         labels: train.labels(),

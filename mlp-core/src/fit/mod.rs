@@ -10,6 +10,7 @@ pub use cross_validation::{CandidateScore, CrossValidation};
 pub use error::FitError;
 pub use options::{FitOptions, Penalty, Solver};
 
+use error::Failure;
 use sha2::{Digest, Sha256};
 
 use crate::metrics::Evaluation;
@@ -129,6 +130,26 @@ struct Fitted {
     cross_validation: Option<CrossValidation>,
     /// Of the weights, in their order.
     standard_errors: Option<Vec<f64>>,
+}
+
+impl Penalty {
+    /// The penalty to fit with, and what `validate` found where that was asked.
+    fn choose(
+        &self,
+        validate: impl FnOnce((&[f64], usize, u64)) -> Result<CrossValidation, Failure>,
+    ) -> Result<(f64, Option<CrossValidation>), Failure> {
+        match self {
+            Self::Fixed(l2) => Ok((*l2, None)),
+            Self::CrossValidated {
+                candidates,
+                folds,
+                seed,
+            } => {
+                let found = validate((candidates, *folds, *seed))?;
+                Ok((found.best().unwrap_or(1.0), Some(found)))
+            }
+        }
+    }
 }
 
 /// The square roots of the variances of [`covariance`].
