@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod choice;
+pub mod drift;
 pub mod explore;
 pub mod metrics;
 pub mod replay;
