@@ -8,6 +8,7 @@ pub mod metrics;
 pub mod replay;
 pub mod solver;
 pub mod split;
+pub mod watch;
 
 mod catalog;
 mod feature;
