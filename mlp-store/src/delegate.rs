@@ -140,12 +140,26 @@ macro_rules! delegate_store {
                 self.newest_decisions(limit)
             }
 
+            fn newest_decision(&self, kinds: &[DecisionKind]) -> Result<Option<DecisionRow>> {
+                self.newest_decision_of(kinds)
+            }
+
             fn setting(&self, name: &str) -> Result<Option<String>> {
                 self.one_setting(name)
             }
 
             fn set_setting(&self, name: &str, value: &str) -> Result<()> {
                 self.change_setting(name, value)
+            }
+        }
+
+        impl Traffic for $store {
+            fn requests(&self, query: &RequestQuery) -> Result<Vec<LoggedRequest>> {
+                self.newest_requests(query)
+            }
+
+            fn task_results(&self, kind: TaskKind, limit: usize) -> Result<Vec<TaskResult>> {
+                self.newest_results(kind, limit)
             }
         }
 
