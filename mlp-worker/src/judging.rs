@@ -13,7 +13,7 @@ use mlp_store::{
 };
 
 use crate::data::{judging_query, judging_sessions};
-use crate::tasks::{micros, yield_to_others};
+use crate::jobs::{micros, yield_to_others};
 use crate::training::{TrainingError, TrainingOptions, usable};
 use crate::triggers::retrain;
 use crate::verdict::{self, Switches};

@@ -3,6 +3,7 @@
 
 mod data;
 mod inference;
+mod jobs;
 mod judging;
 mod tasks;
 mod training;

@@ -10,7 +10,8 @@ use mlp_store::{
 };
 
 use crate::data::judging_sessions;
-use crate::tasks::{TrainingRequest, micros};
+use crate::jobs::micros;
+use crate::tasks::TrainingRequest;
 use crate::training::{TrainingError, TrainingOptions, usable};
 use crate::verdict::Switches;
 
