@@ -160,6 +160,10 @@ pub struct Lineage {
     pub from_us: Option<i64>,
     /// The time of the last session's answer, in microseconds since 1970.
     pub to_us: Option<i64>,
+    /// When the requests changed that it was trained for, in microseconds since 1970: it is judged by
+    /// sessions that were answered after. `None` where nothing was known to have changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judged_from_us: Option<i64>,
     /// The newest catalog version among the sessions.
     pub catalog_version: i64,
     /// The model that was champion when it was trained.

@@ -13,6 +13,13 @@ pub struct DataOptions {
     pub enough_explored: usize,
     /// Other sessions, the newest ones. Default 20,000.
     pub others: usize,
+    /// The requests changed at this time, in microseconds since 1970: what was answered before says
+    /// little of now. Judging is by sessions answered after it; learning too, where there are enough.
+    /// Default `None`.
+    pub since_us: Option<i64>,
+    /// With fewer explored sessions than this to learn from after the change, those before join.
+    /// Default 300.
+    pub enough_after_onset: usize,
 }
 
 impl Default for DataOptions {
@@ -21,6 +28,8 @@ impl Default for DataOptions {
             explored: 20_000,
             enough_explored: 100,
             others: 20_000,
+            since_us: None,
+            enough_after_onset: 300,
         }
     }
 }
@@ -38,6 +47,8 @@ pub struct SessionData {
     pub answered_us: Option<(i64, i64)>,
     /// The newest catalog version among `training`.
     pub catalog_version: i64,
+    /// The time from which `training` is, where what was before was left out.
+    pub since_us: Option<i64>,
 }
 
 impl SessionData {
@@ -64,12 +75,20 @@ impl SessionData {
             limit,
         };
         let mut training = newest(store, query(true, Half::Training, options.explored))?;
+        let after =
+            |session: &LoggedSession| options.since_us.is_none_or(|at| session.answered_us > at);
+        let changed = training.iter().filter(|session| after(session)).count();
+        let since_us = (options.since_us).filter(|_| changed >= options.enough_after_onset);
+        if since_us.is_some() {
+            training.retain(after);
+        }
         let explored = training.len();
         if explored < options.enough_explored {
             training.extend(newest(store, query(false, Half::Training, options.others))?);
         }
         training.sort_by_key(|session| (session.answered_us, session.inference_id));
-        let judging = newest(store, judging_query(until_us, options.explored))?;
+        let mut judging = newest(store, judging_query(until_us, options.explored))?;
+        judging.retain(after);
         let numbers = |sessions: &[LoggedSession]| all_numbers(schema, &history, sessions);
         Ok(Self {
             answered_us: training
@@ -84,6 +103,7 @@ impl SessionData {
             training: numbers(&training),
             explored,
             judging: numbers(&judging),
+            since_us,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mlp_core::{
     Arm, Because, GateReport, Guard, GuardOptions, GuardReport, LinearModel, PairTable, Schema,
-    gate,
+    Verdict, gate,
 };
 use mlp_store::{
     DecisionKind, LoggedSession, MAX_RAISED_EXPLORATION, ModelRow, ModelStatus, NewDecision,
@@ -17,6 +17,7 @@ use crate::jobs::{micros, yield_to_others};
 use crate::training::{TrainingError, TrainingOptions, usable};
 use crate::triggers::retrain;
 use crate::verdict::{self, Switches};
+use crate::watch::alarm_on;
 use crate::worker::{Backoff, Shared};
 
 /// How challengers and canaries are judged while they wait.
@@ -112,8 +113,9 @@ pub struct Judge {
 
 impl Judge {
     /// One look at the canary and at the challengers that wait, by the sessions that were answered
-    /// at or before `until_us` (microseconds since 1970). Keeps what is decided, sets the
-    /// exploration that follows, and gives the number of changes.
+    /// at or before `until_us` (microseconds since 1970), and, where a challenger was trained for a
+    /// change of the requests, after that. Keeps what is decided, sets the exploration that follows (it
+    /// is raised while a challenger waits, and while an alarm is on), and gives the number of changes.
     ///
     /// Challengers are the models that were trained here and not decided about: an imported one
     /// waits for a hand. While there is a canary, they wait for its end.
@@ -132,10 +134,11 @@ impl Judge {
         let registry = store.versions()?.registry;
         let serving = store.serving_models()?;
         let of = |status| serving.iter().find(move |model| model.status == status);
+        let alarmed = alarm_on(store)?.is_some();
         let champion = of(ModelStatus::Champion);
         if let (Some(champion), Some(canary)) = (champion, of(ModelStatus::Canary)) {
             self.seen = None;
-            let raised = raise(store, None)?;
+            let raised = raise(store, alarmed.then_some(options.exploration))?;
             return Ok(raised + watch(store, champion, canary, until_us, options)?);
         }
         let newest = store.answered_sessions(&judging_query(until_us, 1))?;
@@ -145,7 +148,7 @@ impl Judge {
         }
         let (mut changes, waiting) =
             challengers(store, schema, until_us, train, options, champion)?;
-        changes += raise(store, waiting.then_some(options.exploration))?;
+        changes += raise(store, (waiting || alarmed).then_some(options.exploration))?;
         // What this look changed is no reason for another.
         self.seen = (changes == 0).then_some(seen);
         Ok(changes)
@@ -161,18 +164,11 @@ fn challengers(
     options: &JudgingOptions,
     champion: Option<&ModelRow>,
 ) -> Result<(usize, bool), TrainingError> {
-    let waiting: Vec<ModelRow> = (store.models(RECENT)?.into_iter())
-        .filter(|row| row.status == ModelStatus::Challenger && row.task_id.is_some())
-        .take(options.challengers)
-        .collect();
+    let waiting = candidates(store, options.challengers)?;
     if waiting.is_empty() {
         return Ok((0, false));
     }
     let sessions = judging_sessions(store, schema, until_us, train.data.explored)?;
-    let judging = PairTable::new(
-        &schema.features,
-        sessions.iter().map(|(_, session)| session),
-    );
     let old: Option<LinearModel> = champion.and_then(|row| usable(row, schema));
     let champion = champion.filter(|_| old.is_some()).map(|row| row.model_id);
     let switches = Switches::read(store)?;
@@ -184,6 +180,9 @@ fn challengers(
             decided += decide(store, row.model_id, &rejection(reason))?;
             continue;
         };
+        let from_us = judged_from(&row);
+        let fitting = sessions.iter().filter(|(answered, _)| *answered > from_us);
+        let judging = PairTable::new(&schema.features, fitting.map(|(_, session)| session));
         let report = gate(old.as_ref(), &new, &judging, &train.gate)?;
         let decision = verdict::of_gate(&report, champion, &train.gate, &switches);
         if decision.kind != DecisionKind::Wait {
@@ -201,6 +200,33 @@ fn challengers(
         }
     }
     Ok((decided, waits))
+}
+
+/// The challengers that are judged, the newest first.
+fn candidates(store: &dyn Store, limit: usize) -> Result<Vec<ModelRow>, StoreError> {
+    Ok((store.models(RECENT)?.into_iter())
+        .filter(|row| row.status == ModelStatus::Challenger && row.task_id.is_some())
+        .take(limit)
+        .collect())
+}
+
+/// Whether a challenger waits for judging sessions, as was last said of it.
+pub(crate) fn a_challenger_waits(store: &dyn Store) -> Result<bool, StoreError> {
+    for row in candidates(store, JudgingOptions::default().challengers)? {
+        let because = last_because(store, row.model_id)?;
+        if because.is_some_and(|because| because.verdict() == Verdict::Wait) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The time after which sessions must have been answered to judge a model, in microseconds since
+/// 1970.
+fn judged_from(row: &ModelRow) -> i64 {
+    let artifact = mlp_core::Artifact::from_json(&row.artifact).ok();
+    let from_us = artifact.and_then(|artifact| artifact.lineage.judged_from_us);
+    from_us.unwrap_or(i64::MIN)
 }
 
 /// Models that are looked at for challengers, and decisions for what was said of one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mlp_store::{Lease, Outcome, TaskKind, Work};
 
 use crate::jobs::{Job, micros, retry_after, yield_to_others};
-use crate::training::{TrainingError, train};
+use crate::training::{Moment, TrainingError, train_at};
 use crate::worker::Shared;
 
 pub(crate) fn run(shared: &Shared) {
@@ -50,7 +50,7 @@ impl Fitting {
 }
 
 /// What the payload of a training may say.
-#[derive(Default, serde::Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize)]
 pub struct TrainingRequest {
     /// Why, for the log.
     #[serde(default)]
@@ -58,6 +58,10 @@ pub struct TrainingRequest {
     /// Instead of the worker's own setting: how old an answer must be, in seconds.
     #[serde(default)]
     pub settle_s: Option<f64>,
+    /// The requests changed at this time, in microseconds since 1970: see
+    /// [`DataOptions::since_us`](crate::DataOptions::since_us).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_us: Option<i64>,
 }
 
 impl TrainingRequest {
@@ -80,15 +84,20 @@ impl TrainingRequest {
 }
 
 fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
-    let settle = TrainingRequest::of(lease).and_then(|r| r.settle(shared.options.settle));
-    let settle = match settle {
-        Ok(settle) => settle,
+    let asked = TrainingRequest::of(lease)
+        .and_then(|asked| Ok((asked.settle(shared.options.settle)?, asked.since_us)));
+    let (settle, since_us) = match asked {
+        Ok(asked) => asked,
         Err(error) => return Outcome::Failed { error },
     };
-    let until = shared.options.clock.now_us() - micros(settle);
+    let now_us = shared.options.clock.now_us();
+    let until_us = now_us - micros(settle);
+    let moment = Moment { now_us, until_us };
+    let mut options = shared.options.train.clone();
+    options.data.since_us = since_us.or(options.data.since_us);
     let (store, schema) = (shared.store.as_ref(), &shared.schema);
     let trained = catch_unwind(AssertUnwindSafe(|| {
-        train(store, schema, lease.task_id, until, &shared.options.train)
+        train_at(store, schema, lease.task_id, moment, &options)
     }));
     match trained {
         Ok(Ok((model, decision))) => Outcome::Trained { model, decision },

@@ -8,6 +8,7 @@ use mlp_store::{
 };
 
 use crate::data::{DataOptions, SessionData};
+use crate::reference::reference;
 use crate::verdict::{self, Switches};
 
 /// How models are trained and judged.
@@ -65,6 +66,15 @@ impl TrainingError {
     }
 }
 
+/// When a training is done, in microseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Requests made until now are the model's reference.
+    pub now_us: i64,
+    /// Answers given until then are learned from.
+    pub until_us: i64,
+}
+
 /// Trains a model on the sessions that were answered at or before `until_us` (microseconds since
 /// 1970), compares it with the champion, and gives what is to be kept; nothing is kept yet.
 ///
@@ -78,6 +88,18 @@ pub fn train(
     until_us: i64,
     options: &TrainingOptions,
 ) -> Result<(NewModel, NewDecision), TrainingError> {
+    let now_us = until_us;
+    let moment = Moment { now_us, until_us };
+    train_at(store, schema, task_id, moment, options)
+}
+
+pub(crate) fn train_at(
+    store: &dyn Store,
+    schema: &Schema,
+    task_id: TaskId,
+    Moment { now_us, until_us }: Moment,
+    options: &TrainingOptions,
+) -> Result<(NewModel, NewDecision), TrainingError> {
     let data = SessionData::read(store, schema, until_us, &options.data)?;
     let serving = Registry::serving_models(store)?;
     let has_canary = (serving.iter()).any(|model| model.status == ModelStatus::Canary);
@@ -85,12 +107,15 @@ pub fn train(
     let lineage = Lineage {
         from_us: data.answered_us.map(|(first, _)| first),
         to_us: data.answered_us.map(|(_, last)| last),
+        judged_from_us: options.data.since_us,
         catalog_version: data.catalog_version,
         parent: champion.as_ref().map(|model| model.model_id),
         ..Lineage::default()
     };
-    let artifact = fit(schema, &data.training, &options.fit, lineage)?;
+    let mut artifact = fit(schema, &data.training, &options.fit, lineage)?;
     let challenger = artifact.model(schema)?;
+    let since_us = data.since_us.unwrap_or(i64::MIN);
+    artifact.reference = Some(reference(store, schema, &challenger, (since_us, now_us))?);
     let champion = champion.and_then(|row| usable(&row, schema).map(|model| (row.model_id, model)));
     let judging = PairTable::new(&schema.features, &data.judging);
     let (old_id, old) = match &champion {

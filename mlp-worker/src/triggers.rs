@@ -11,11 +11,13 @@ use mlp_store::{
 
 use crate::data::judging_sessions;
 use crate::jobs::micros;
+use crate::judging::a_challenger_waits;
 use crate::tasks::TrainingRequest;
 use crate::training::{TrainingError, TrainingOptions, usable};
 use crate::verdict::Switches;
+use crate::watch::{Alarm, alarm_on};
 
-/// What starts a training. Nothing does by default.
+/// What starts a training. By default an alarm about the traffic does, and nothing else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriggerOptions {
     /// So long after the newest model was made. Default: never.
@@ -25,6 +27,10 @@ pub struct TriggerOptions {
     /// When the champion's log loss on judging sessions since its training is over the one before,
     /// beyond noise. Default false.
     pub loss: bool,
+    /// While an alarm about the traffic is on: once there are as many explored sessions to learn from
+    /// after the change as [`DataOptions::enough_after_onset`](crate::DataOptions) says, or when the
+    /// alarm is a cooldown old; and again after each cooldown in which new answers came. Default true.
+    pub drift: bool,
     /// The least time between two starts, of all workers together. Default 10 minutes.
     pub cooldown: Duration,
 }
@@ -35,6 +41,7 @@ impl Default for TriggerOptions {
             every: None,
             answers: None,
             loss: false,
+            drift: true,
             cooldown: Duration::from_secs(600),
         }
     }
@@ -58,19 +65,32 @@ pub fn retrain(
     train: &TrainingOptions,
     options: &TriggerOptions,
 ) -> Result<Option<String>, TrainingError> {
+    let on = match options.drift {
+        true => alarm_on(store)?,
+        false => None,
+    };
     let any = options.every.is_some() || options.answers.is_some() || options.loss;
-    if !any || !Switches::read(store)?.auto_retrain {
+    if (!any && on.is_none()) || !Switches::read(store)?.auto_retrain {
         return Ok(None);
     }
     let raised = store.setting(RAISED_EXPLORATION_SETTING)?;
     let serving = store.serving_models()?;
     let canary = serving.iter().any(|m| m.status == ModelStatus::Canary);
-    if canary || raised.is_some_and(|text| text != "null") {
+    // An alarm raises exploration too: only then it has to be asked who waits.
+    let raised = raised.is_some_and(|text| text != "null");
+    if canary || (raised && a_challenger_waits(store)?) {
         return Ok(None);
     }
     let newest = store.models(1)?.first().map(|model| model.created_us);
     let champion = serving.iter().find(|m| m.status == ModelStatus::Champion);
-    let mut reason = by_schedule(options, newest, now_us);
+    let mut reason = match &on {
+        Some(alarm) => by_drift(store, options, train, alarm, newest, (now_us, until_us))?,
+        None => None,
+    };
+    let since_us = on.map(|alarm| alarm.since_us);
+    if reason.is_none() {
+        reason = by_schedule(options, newest, now_us);
+    }
     if reason.is_none() {
         reason = by_answers(store, options, newest, until_us)?;
     }
@@ -87,6 +107,7 @@ pub fn retrain(
     let request = TrainingRequest {
         reason: reason.clone(),
         settle_s: None,
+        since_us,
     };
     store.enqueue(&NewTask {
         task_id: TaskId::new_v7(),
@@ -95,6 +116,35 @@ pub fn retrain(
     })?;
     tracing::info!(reason, "a training is started");
     Ok(Some(reason))
+}
+
+fn by_drift(
+    store: &dyn Store,
+    options: &TriggerOptions,
+    train: &TrainingOptions,
+    alarm: &Alarm,
+    newest: Option<i64>,
+    (now_us, until_us): (i64, i64),
+) -> Result<Option<String>, StoreError> {
+    let cooldown = micros(options.cooldown);
+    let reason = || format!("drift: alarm {} is on", alarm.decision_id);
+    // A model was made for this alarm, and did not end it: what was answered since may.
+    if let Some(made) = newest.filter(|made| *made > alarm.created_us) {
+        let late = now_us.saturating_sub(made) >= cooldown;
+        let again = late && answered_since(store, made, until_us, 1)? > 0;
+        return Ok(again.then(reason));
+    }
+    let enough = train.data.enough_after_onset;
+    let mut query = SessionQuery {
+        explored: true,
+        half: Half::Training,
+        answered_until_us: until_us,
+        before: i64::MAX,
+        limit: PAGE,
+    };
+    let found = count_since(store, &mut query, alarm.since_us, enough)?;
+    let late = now_us.saturating_sub(alarm.created_us) >= cooldown;
+    Ok((found >= enough || late).then(reason))
 }
 
 fn by_schedule(options: &TriggerOptions, newest: Option<i64>, now_us: i64) -> Option<String> {
@@ -140,16 +190,32 @@ fn answered_since(
             before: i64::MAX,
             limit: enough.clamp(1, PAGE),
         };
-        while found < enough {
-            let page = store.answered_sessions(&query)?;
-            let Some(last) = page.last() else { break };
-            query.before = last.inference_id;
-            let new = page.iter().filter(|s| s.answered_us > since_us).count();
-            found += new;
-            // Numbers rise with time, but for what is answered late: a page of the past is the end.
-            if new == 0 {
-                break;
-            }
+        found += count_since(store, &mut query, since_us, enough - found)?;
+        if found >= enough {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// How many of a sort of sessions were answered after `since_us`; counts no further than `enough`, but
+/// for the rest of a page.
+fn count_since(
+    store: &dyn Store,
+    query: &mut SessionQuery,
+    since_us: i64,
+    enough: usize,
+) -> Result<usize, StoreError> {
+    let mut found = 0;
+    while found < enough {
+        let page = store.answered_sessions(query)?;
+        let Some(last) = page.last() else { break };
+        query.before = last.inference_id;
+        let new = page.iter().filter(|s| s.answered_us > since_us).count();
+        found += new;
+        // Numbers rise with time, but for what is answered late: a page of the past is the end.
+        if new == 0 {
+            break;
         }
     }
     Ok(found)

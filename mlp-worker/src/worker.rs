@@ -1,4 +1,4 @@
-//! The threads of a worker: one that ranks, one that trains.
+//! The threads of a worker: one that ranks, and those that train, judge and watch.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,7 @@ use crate::judging::{self, JudgingOptions};
 use crate::tasks;
 use crate::training::TrainingOptions;
 use crate::triggers::TriggerOptions;
+use crate::watch::{self, WatchOptions};
 
 /// How a worker works.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub struct WorkerOptions {
     pub inference: bool,
     /// Whether it trains and judges. Default true.
     pub training: bool,
+    /// Whether it looks at the traffic. Default true.
+    pub watching: bool,
     /// How long an answer can change before models learn from it. Default 60 s.
     pub settle: Duration,
     /// How it trains.
@@ -39,6 +42,8 @@ pub struct WorkerOptions {
     pub judging: JudgingOptions,
     /// What starts a training without a hand.
     pub triggers: TriggerOptions,
+    /// How it watches the traffic.
+    pub watch: WatchOptions,
     /// The time of day, for the age of answers. Default the system's.
     pub clock: Arc<dyn Clock>,
 }
@@ -51,10 +56,12 @@ impl Default for WorkerOptions {
             poll: Duration::from_millis(500),
             inference: true,
             training: true,
+            watching: true,
             settle: Duration::from_secs(60),
             train: TrainingOptions::default(),
             judging: JudgingOptions::default(),
             triggers: TriggerOptions::default(),
+            watch: WatchOptions::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -170,6 +177,9 @@ impl Worker {
         if worker.shared.options.training {
             worker.spawn("mlp-train", tasks::run)?;
             worker.spawn("mlp-judge", judging::run)?;
+        }
+        if worker.shared.options.watching {
+            worker.spawn("mlp-watch", watch::run)?;
         }
         Ok(worker)
     }

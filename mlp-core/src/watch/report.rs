@@ -36,6 +36,9 @@ pub struct Window {
     pub from_us: Option<i64>,
     /// When the last was made.
     pub to_us: Option<i64>,
+    /// The newest one's number: what comes after it is new to the next look.
+    #[serde(default)]
+    pub newest: Option<i64>,
 }
 
 /// How well the models do in the window.

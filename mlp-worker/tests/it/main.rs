@@ -6,3 +6,4 @@ mod judging;
 mod shutdown;
 mod support;
 mod training;
+mod watch;
