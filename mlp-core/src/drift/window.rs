@@ -82,6 +82,16 @@ impl<'a> Window<'a> {
         true
     }
 
+    /// Forgets all but the `newest` requests. A request that was made before stays dropped.
+    pub fn keep(&mut self, newest: usize) {
+        let old = self.len().saturating_sub(newest);
+        self.times.drain(..old);
+        for track in &mut self.features {
+            track.places.drain(..old);
+            track.numbers.drain(..old.min(track.numbers.len()));
+        }
+    }
+
     /// The profile that it is held against.
     pub fn profile(&self) -> &'a Profile {
         self.profile

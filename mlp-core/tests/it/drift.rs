@@ -1,0 +1,5 @@
+//! Drift.
+
+mod calibration;
+mod power;
+mod simulation;
