@@ -1,7 +1,60 @@
 //! Drift: whether the requests of now are those that a model was trained on.
+//!
+//! Statistics compare a reference with what is there now, in three kinds of input, each checked
+//! once:
+//!
+//! - of values, a [`Sample`] each: [`ks`], [`wasserstein`];
+//! - of counts in the same bins ([`Bins`] of numbers, [`Levels`] of categories), a [`BinnedPair`]:
+//!   [`chi2`], [`psi`], [`jensen_shannon`], [`hellinger`], [`total_variation`],
+//!   [`greatest_difference`], [`ks_of_counts`].
+//!
+//! What the data cannot answer is `None` (a side without values, a unit of 0), never NaN; a fault of
+//! the caller is a [`DriftError`]. Missing values are left out of samples and counts, or counted as a
+//! level of their own.
+//!
+//! ```
+//! use mlp_core::drift::{BinnedPair, Bins, Sample, Smoothing, ks, psi};
+//!
+//! let reference = Sample::new((0..200).map(f64::from).collect())?;
+//! let current = Sample::new((0..100).map(|x| f64::from(x) + 100.0).collect())?;
+//! let found = ks(&reference, &current).unwrap();
+//! assert_eq!((found.statistic(), found.location()), (0.5, 99.0));
+//! assert!(found.p() < 1e-14);
+//!
+//! let bins = Bins::of_quantiles(&reference, 10).unwrap();
+//! let (then, now) = (bins.count_sorted(&reference), bins.count_sorted(&current));
+//! assert!(psi(BinnedPair::new(&then, &now)?, Smoothing::Half) > Some(1.0));
+//! # Ok::<(), mlp_core::drift::DriftError>(())
+//! ```
 
+mod bins;
+mod chi2;
+mod error;
+mod hellinger;
+mod jensen_shannon;
+mod kolmogorov;
+mod ks;
+mod lattice;
+mod levels;
+mod pair;
+mod psi;
 mod report;
+mod sample;
+mod total_variation;
+mod wasserstein;
 
+pub use bins::Bins;
+pub use chi2::{Chi2, Correction, chi2, chi2_survival};
+pub use error::DriftError;
+pub use hellinger::hellinger;
+pub use jensen_shannon::{Base, jensen_shannon};
+pub use ks::{Ks, ks, ks_of_counts};
+pub use levels::Levels;
+pub use pair::BinnedPair;
+pub use psi::{Smoothing, psi};
 pub use report::{
     Bars, DriftReport, DriftVerdict, FeatureDrift, FeatureKind, OtherRules, PolicyKind, Statistics,
 };
+pub use sample::Sample;
+pub use total_variation::{greatest_difference, total_variation};
+pub use wasserstein::{wasserstein, wasserstein_normalised};

@@ -1,0 +1,10 @@
+//! The statistics and streaming detectors of `mlp_core::drift`.
+
+mod edges;
+mod golden;
+mod properties;
+
+/// Whether two numbers are the same to so much of the larger.
+fn near(found: f64, expected: f64, relative: f64) -> bool {
+    (found - expected).abs() <= relative * found.abs().max(expected.abs())
+}
