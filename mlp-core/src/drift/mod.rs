@@ -8,6 +8,9 @@
 //!   [`chi2`], [`psi`], [`jensen_shannon`], [`hellinger`], [`total_variation`],
 //!   [`greatest_difference`], [`ks_of_counts`].
 //!
+//! Detectors watch a stream, one observation at a time, for a mean that moves: [`Adwin`] and
+//! [`PageHinkley`], each either of [`Measured`] numbers or of [`Outcome`]s.
+//!
 //! What the data cannot answer is `None` (a side without values, a unit of 0), never NaN; a fault of
 //! the caller is a [`DriftError`]. Missing values are left out of samples and counts, or counted as a
 //! level of their own.
@@ -27,6 +30,7 @@
 //! # Ok::<(), mlp_core::drift::DriftError>(())
 //! ```
 
+mod adwin;
 mod bins;
 mod chi2;
 mod error;
@@ -36,6 +40,8 @@ mod kolmogorov;
 mod ks;
 mod lattice;
 mod levels;
+mod observation;
+mod page_hinkley;
 mod pair;
 mod psi;
 mod report;
@@ -43,6 +49,7 @@ mod sample;
 mod total_variation;
 mod wasserstein;
 
+pub use adwin::{Adwin, AdwinOptions};
 pub use bins::Bins;
 pub use chi2::{Chi2, Correction, chi2, chi2_survival};
 pub use error::DriftError;
@@ -50,6 +57,8 @@ pub use hellinger::hellinger;
 pub use jensen_shannon::{Base, jensen_shannon};
 pub use ks::{Ks, ks, ks_of_counts};
 pub use levels::Levels;
+pub use observation::{ErrorRate, Measured, Observation, Outcome};
+pub use page_hinkley::{Direction, PageHinkley, PageHinkleyOptions};
 pub use pair::BinnedPair;
 pub use psi::{Smoothing, psi};
 pub use report::{

@@ -3,6 +3,7 @@
 mod edges;
 mod golden;
 mod properties;
+mod streams;
 
 /// Whether two numbers are the same to so much of the larger.
 fn near(found: f64, expected: f64, relative: f64) -> bool {
