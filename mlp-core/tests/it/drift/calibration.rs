@@ -172,12 +172,22 @@ fn watching_is_seldom_wrong() {
 
 #[test]
 #[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
-fn in_full() {
+fn single_tests_in_full() {
     singles(&[1000, 10_000], &[50, 100, 500, 1000, 10_000], 10_000);
+}
+
+#[test]
+#[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
+fn one_look_in_full() {
     for reference in [1000, 10_000] {
         looks(reference, 10_000);
-        for step in [50, Policy::WINDOW] {
-            watching(reference, step, 720, 1000);
-        }
+    }
+}
+
+#[test]
+#[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
+fn watching_in_full() {
+    for (reference, step) in [(1000, 50), (1000, 1000), (10_000, 50), (10_000, 1000)] {
+        watching(reference, step, 720, 500);
     }
 }
