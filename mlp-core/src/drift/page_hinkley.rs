@@ -63,7 +63,7 @@ impl Default for PageHinkleyOptions {
 ///         drift = Some(i);
 ///     }
 /// }
-/// assert_eq!(drift, Some(1026));
+/// assert_eq!(drift, Some(1025));
 /// # Ok::<(), mlp_core::drift::DriftError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
