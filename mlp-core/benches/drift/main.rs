@@ -11,9 +11,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use mlp_core::drift::{
-    Adwin, Base, BinnedPair, Bins, Correction, Measured, PageHinkley, Sample, Smoothing, chi2,
-    jensen_shannon, ks, psi, wasserstein,
+    Adwin, Base, BinnedPair, Bins, Correction, Counts, FeatureCounts, Measured, PageHinkley,
+    Policy, ProfileBuilder, Sample, Smoothing, Window, check, check_counts, chi2, jensen_shannon,
+    ks, psi, wasserstein,
 };
+use mlp_core::{Row, Schema, Value};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -104,6 +106,51 @@ fn main() {
         peer,
         Goal::AtLeast(50.0),
     );
+    checks(&mut rng);
+}
+
+/// A check of 50 features from counts, beside one that has the 1,000 requests to count first.
+fn checks(rng: &mut impl RngExt) {
+    const FEATURES: usize = 50;
+    let schema = schema_of(FEATURES);
+    let mut request = || Row((0..FEATURES).map(|_| Value::Float(normal(rng))).collect());
+    let mut profile = ProfileBuilder::new(&schema.user);
+    for _ in 0..10_000 {
+        profile.push(&request(), None, 0);
+    }
+    let profile = profile.finish();
+    let requests: Vec<Row> = (0..Policy::WINDOW).map(|_| request()).collect();
+    let held = || {
+        let mut window = Window::new(&profile, &schema.user).unwrap();
+        for request in &requests {
+            window.push(request, None, 0);
+        }
+        window
+    };
+    let counts = held().counts(Policy::WINDOW);
+    let bare = |f: &FeatureCounts| FeatureCounts::new(f.bins.clone(), f.below, f.above, f.missing);
+    let counts = [Counts {
+        requests: counts.requests,
+        features: counts.features.iter().map(bare).collect(),
+    }];
+    let whole = least_time(|| check(&held(), Policy::one_look()));
+    let seconds = least_time(|| check_counts(&profile, &counts, Policy::one_look()).unwrap());
+    let peer = ("counted as well", whole * 1e3);
+    let name = "check of counts, 50 features";
+    row(name, seconds * 1e3, "ms", peer, Goal::AtMost(1.0));
+}
+
+/// A schema whose user has that many numbers.
+fn schema_of(features: usize) -> Schema {
+    let fields: Vec<String> = (0..features)
+        .map(|i| format!("{{ name = \"x{i}\", type = \"float\" }}"))
+        .collect();
+    let text = format!(
+        "name = \"bench\"\n[user]\nname = \"user\"\ntable = \"users\"\nfields = [{}]\n[item]\n\
+         name = \"item\"\ntable = \"items\"\nfields = [{{ name = \"y\", type = \"float\" }}]\n",
+        fields.join(", ")
+    );
+    Schema::parse("bench.toml", &text).unwrap()
 }
 
 /// The p-value from values in any order: copied and sorted, as SciPy does.

@@ -4,7 +4,7 @@ use mlp_core::drift::{DriftVerdict, Policy, ProfileBuilder, Window, check};
 use mlp_data::Streams;
 use rayon::prelude::*;
 
-use super::simulation::{Travel, numbers, uniform};
+use super::simulation::{Travel, numbers, runs, uniform};
 
 const BINS: [usize; 3] = [5, 10, 20];
 
@@ -173,14 +173,14 @@ fn watching_is_seldom_wrong() {
 #[test]
 #[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
 fn single_tests_in_full() {
-    singles(&[1000, 10_000], &[50, 100, 500, 1000, 10_000], 10_000);
+    singles(&[1000, 10_000], &[50, 100, 500, 1000, 10_000], runs(10_000));
 }
 
 #[test]
 #[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
 fn one_look_in_full() {
     for reference in [1000, 10_000] {
-        looks(reference, 10_000);
+        looks(reference, runs(10_000));
     }
 }
 
@@ -188,6 +188,6 @@ fn one_look_in_full() {
 #[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
 fn watching_in_full() {
     for (reference, step) in [(1000, 50), (1000, 1000), (10_000, 50), (10_000, 1000)] {
-        watching(reference, step, 720, 500);
+        watching(reference, step, 720, runs(500));
     }
 }

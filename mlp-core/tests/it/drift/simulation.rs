@@ -110,3 +110,9 @@ pub fn numbers(n: usize) -> Schema {
 pub fn uniform(n: usize, rng: &mut impl Rng) -> Row {
     Row((0..n).map(|_| Value::Float(rng.random())).collect())
 }
+
+/// How many runs the full counts take: so many, or what `MLP_DRIFT_RUNS` says.
+pub fn runs(full: u64) -> u64 {
+    let told = std::env::var("MLP_DRIFT_RUNS").ok();
+    told.map_or(full, |runs| runs.parse().unwrap())
+}
