@@ -98,6 +98,22 @@ gate() {
     cargo test --locked -p mlp-core --test it -- --ignored --nocapture 400_runs
 }
 
+# drift_test NAME: a simulation of what the drift policies promise; prints its table.
+drift_test() {
+    cargo test --release --locked -p mlp-core --test it -- --nocapture --test-threads 1 --ignored \
+        "drift::$1"
+}
+
+# False alarms: of single tests and of one look in 10,000 runs a cell, of watching in 500.
+drift_calibration() {
+    drift_test calibration::
+}
+
+# How soon drift is found, beside other rules, in 2,000 runs a cell.
+drift_power() {
+    drift_test power::
+}
+
 # Twenty rounds of the loop with five seeds, once for each way to retrain; prints the table.
 closed_loop() {
     cargo test --locked -p mlp-tools --features celery --test it -- --exact --nocapture --ignored \
@@ -247,6 +263,8 @@ check "celery_chaos" celery_chaos
 check "quality" quality
 check "swissmetro" swissmetro
 check "replay" replay
+check "drift_calibration" drift_calibration
+check "drift_power" drift_power
 check "closed_loop" closed_loop
 for seed in 1 2 3; do
     check "demo $seed" demo "$seed"

@@ -1,11 +1,17 @@
 //! Holding a window against a profile.
 
-use super::counts::{Counts, FeatureCounts};
+use super::chi2::{Correction, chi2, chi2_survival};
+use super::counts::{Counts, FeatureCounts, Told};
+use super::hellinger::hellinger;
+use super::jensen_shannon::{Base, jensen_shannon};
 use super::mismatch::ProfileError;
+use super::pair::BinnedPair;
 use super::policy::Policy;
 use super::profile::{FeatureProfile, LEAST_REFERENCE, Profile, Values};
+use super::psi::{Smoothing, psi};
 use super::report::{Bars, DriftReport, DriftVerdict, FeatureDrift, OtherRules, Statistics};
 use super::tails::{divergence, ks_p, part_p, part_tail};
+use super::total_variation::total_variation;
 use super::window::Window;
 use super::words;
 
@@ -82,15 +88,18 @@ fn report(profile: &Profile, spans: &[Counts], policy: Policy) -> DriftReport {
     let enough = profile.distinct >= LEAST_REFERENCE && requests >= Policy::LEAST as u64;
     let alpha = policy.per_look();
     let family = TESTS * profile.features.len() as f64 * policy.lengths().len() as f64;
-    let features: Vec<FeatureDrift> = (profile.features.iter().enumerate())
-        .map(|(i, feature)| {
-            let found = spans
-                .iter()
-                .map(|span| (&span.features[i], test(feature, &span.features[i])));
-            let least = found.min_by(|a, b| a.1.least.total_cmp(&b.1.least));
-            describe(feature, least, enough.then_some((family, alpha)))
-        })
-        .collect();
+    let (mut features, mut others) = (Vec::new(), OtherRules::default());
+    for (i, feature) in profile.features.iter().enumerate() {
+        let counts = spans.iter().map(|span| &span.features[i]);
+        let found = counts.map(|counts| (test(feature, counts), counts));
+        let Some((found, counts)) = found.min_by(|a, b| a.0.least.total_cmp(&b.0.least)) else {
+            continue;
+        };
+        let judged = enough.then_some((family, alpha));
+        let found = describe(feature, counts, &found, judged);
+        others.add(&found, feature, counts);
+        features.push(found);
+    }
     let verdict = match () {
         () if !enough => DriftVerdict::TooFew,
         () if features.iter().any(|f| f.drifted) => DriftVerdict::Drift,
@@ -103,8 +112,8 @@ fn report(profile: &Profile, spans: &[Counts], policy: Policy) -> DriftReport {
         alpha,
         reference_requests: profile.distinct,
         window_requests: requests,
-        others: others(&features),
         features,
+        others,
     };
     report.sentence = words::sentence(&report);
     report
@@ -119,7 +128,7 @@ fn test(feature: &FeatureProfile, counts: &FeatureCounts) -> Found {
         least: 1.0,
         by: By::Whole,
         ks: None,
-        binned: divergence(&bins, &counts.bins, numeric).map(|d| d.p),
+        binned: divergence(&bins, &counts.bins, numeric),
         range: None,
     };
     let mut seen = Vec::with_capacity(4);
@@ -186,72 +195,93 @@ fn binned_distance(reference: &[u64], window: &[u64]) -> f64 {
     greatest
 }
 
-/// What is reported of a feature: of the window that is least like the reference, or the first.
-/// `judged` has the number of tests, and what a look may alarm falsely.
+/// What is reported of a feature. `judged` has the number of tests, and how often a look may alarm
+/// falsely.
 fn describe(
     feature: &FeatureProfile,
-    found: Option<(&FeatureCounts, Found)>,
+    counts: &FeatureCounts,
+    found: &Found,
     judged: Option<(f64, f64)>,
 ) -> FeatureDrift {
-    let empty = FeatureCounts {
-        bins: vec![0; feature.bins().len()],
-        ..FeatureCounts::default()
-    };
-    let (counts, found) = found.unwrap_or_else(|| (&empty, test(feature, &empty)));
     let p = judged.map(|(family, _)| (family * found.least).min(1.0));
+    let told = match &feature.values {
+        Values::Numeric(numbers) => counts.told(numbers),
+        Values::Levels(_) => None,
+    };
     FeatureDrift {
         name: feature.name.clone(),
         kind: feature.kind(),
-        drifted: matches!((p, judged), (Some(p), Some((_, alpha))) if p < alpha),
+        drifted: p.zip(judged).is_some_and(|(p, (_, alpha))| p < alpha),
         p,
-        change: words::change(feature, counts, found.by),
+        change: words::change(feature, counts, found.by, told.map(|told| told.median)),
         bars: Bars {
             labels: words::labels(&feature.values),
             reference: shares(&feature.bins()),
             window: shares(&counts.bins),
         },
-        statistics: statistics(feature, counts, &found),
+        statistics: statistics(feature, counts, found, told),
     }
 }
 
-fn statistics(feature: &FeatureProfile, counts: &FeatureCounts, found: &Found) -> Statistics {
+fn statistics(
+    feature: &FeatureProfile,
+    counts: &FeatureCounts,
+    found: &Found,
+    told: Option<Told>,
+) -> Statistics {
     let n = counts.count();
-    let outside = match feature.values {
-        Values::Numeric(_) => counts.below + counts.above,
-        Values::Levels(_) => unseen(&feature.bins(), counts),
+    let bins = feature.bins();
+    let (outside, median_reference) = match &feature.values {
+        Values::Numeric(numbers) => (counts.below + counts.above, numbers.median()),
+        Values::Levels(_) => (unseen(&bins, counts), None),
     };
-    let median_reference = match &feature.values {
-        Values::Numeric(numbers) => numbers.median(),
-        Values::Levels(_) => None,
-    };
-    Statistics {
+    let mut statistics = Statistics {
         ks: found.ks.map(|ks| ks.0),
         ks_p: found.ks.map(|ks| ks.1),
         chi2_p: found.binned,
+        wasserstein: told.and_then(|told| told.wasserstein),
         out_of_range: share(outside, n),
         out_of_range_p: found.range,
         missing_reference: share(feature.missing, feature.count() + feature.missing),
         missing_window: share(counts.missing, n + counts.missing),
         median_reference,
-        median_window: counts.values.as_ref().map(|values| values.median),
+        median_window: told.map(|told| told.median),
         ..Statistics::default()
+    };
+    if let Ok(pair) = BinnedPair::new(&bins, &counts.bins) {
+        statistics.chi2 = chi2(pair, Correction::None).map(|chi2| chi2.statistic);
+        statistics.psi = psi(pair, Smoothing::Half);
+        statistics.psi_p = (statistics.psi).and_then(|psi| psi_p(psi, pair));
+        statistics.jensen_shannon = jensen_shannon(pair, Base::Two);
+        statistics.hellinger = hellinger(pair);
+        statistics.total_variation = total_variation(pair);
     }
+    statistics
 }
 
-/// What other rules would have said.
-fn others(features: &[FeatureDrift]) -> OtherRules {
-    let names = |alarms: &dyn Fn(&FeatureDrift) -> bool| {
-        let alarmed = features.iter().filter(|f| alarms(f));
-        alarmed.map(|f| f.name.clone()).collect()
-    };
-    OtherRules {
-        psi_over_0_1: names(&|f| f.statistics.psi.is_some_and(|psi| psi > 0.1)),
-        ks_uncorrected: names(&|f| {
-            let p = f.statistics.ks_p.or(f.statistics.chi2_p);
-            p.is_some_and(|p| p < 0.05)
-        }),
-        always: names(&|_| true),
-        never: Vec::new(),
+/// The p-value of a stability index with [`Smoothing::Half`]; `None` with one bin.
+fn psi_p(psi: f64, pair: BinnedPair<'_>) -> Option<f64> {
+    let degrees = pair.bins().checked_sub(1).filter(|d| *d > 0)?;
+    let sizes = 1.0 / pair.reference_total() as f64 + 1.0 / pair.current_total() as f64;
+    Some(chi2_survival(psi / sizes, degrees))
+}
+
+impl OtherRules {
+    /// What each would have said of this feature.
+    fn add(&mut self, found: &FeatureDrift, profile: &FeatureProfile, counts: &FeatureCounts) {
+        let bins = profile.bins();
+        // As it is computed elsewhere, shares being at least 0.0001.
+        let psi = BinnedPair::new(&bins, &counts.bins)
+            .ok()
+            .and_then(|pair| psi(pair, Smoothing::Floor(1e-4)));
+        if psi.is_some_and(|psi| psi > 0.1) {
+            self.psi_over_0_1.push(found.name.clone());
+        }
+        let p = found.statistics.ks_p.or(found.statistics.chi2_p);
+        if p.is_some_and(|p| p < 0.05) {
+            self.ks_uncorrected.push(found.name.clone());
+        }
+        self.always.push(found.name.clone());
     }
 }
 

@@ -1,7 +1,7 @@
 //! A window as counts alone, which a database can make.
 
 use super::mismatch::ProfileError;
-use super::profile::{FeatureProfile, Profile, Values};
+use super::profile::{FeatureProfile, Numbers, Profile, Values};
 
 /// A window's requests, counted in a profile's bins.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,15 +33,41 @@ pub struct FeatureCounts {
 pub(crate) struct OfValues {
     /// The Kolmogorov–Smirnov distance.
     pub ks: f64,
-    pub median: f64,
-    /// In no order.
+    /// In no order, at least one.
     pub values: Vec<f64>,
 }
 
+/// What is said of the values beside the tests.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Told {
+    pub median: f64,
+    pub wasserstein: Option<f64>,
+}
+
 impl FeatureCounts {
+    /// Of counts alone.
+    pub fn new(bins: Vec<u64>, below: u64, above: u64, missing: u64) -> Self {
+        Self {
+            bins,
+            below,
+            above,
+            missing,
+            values: None,
+        }
+    }
+
     /// How many values, missing ones apart.
     pub fn count(&self) -> u64 {
         self.bins.iter().sum()
+    }
+
+    pub(crate) fn told(&self, reference: &Numbers) -> Option<Told> {
+        let mut values = self.values.as_ref()?.values.clone();
+        values.sort_unstable_by(f64::total_cmp);
+        Some(Told {
+            median: *values.get(values.len().checked_sub(1)? / 2)?,
+            wasserstein: reference.wasserstein(&values),
+        })
     }
 
     fn fit(&self, profile: &FeatureProfile, requests: u64) -> bool {

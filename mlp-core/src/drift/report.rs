@@ -95,11 +95,12 @@ pub struct Statistics {
     pub ks_p: Option<f64>,
     /// Pearson's chi².
     pub chi2: Option<f64>,
-    /// Its p-value.
+    /// The p-value of the same counts, by a power divergence whose null is that of bins made of the
+    /// reference's own values: that of chi² is off for windows of a few hundred.
     pub chi2_p: Option<f64>,
-    /// The population stability index.
+    /// The population stability index, of counts half a value more.
     pub psi: Option<f64>,
-    /// Its p-value.
+    /// Its p-value, too great where few values are expected in a bin.
     pub psi_p: Option<f64>,
     /// The Jensen–Shannon distance to the base 2, 0 to 1.
     pub jensen_shannon: Option<f64>,
@@ -128,7 +129,7 @@ pub struct Statistics {
 /// would have alarmed about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OtherRules {
-    /// PSI over 0.1.
+    /// PSI over 0.1, shares being at least 0.0001 as is usual.
     pub psi_over_0_1: Vec<String>,
     /// Kolmogorov–Smirnov (chi² for levels) with p under 0.05, for each feature by itself.
     pub ks_uncorrected: Vec<String>,

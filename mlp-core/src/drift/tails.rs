@@ -8,7 +8,8 @@
 //! Stat. 13, 1942, 400–409). So the null of counts in bins is known and needs no "large enough".
 
 use statrs::function::factorial::ln_binomial;
-use statrs::function::gamma::checked_gamma_ur;
+
+use super::chi2::chi2_survival;
 
 /// The two-sided probability that a part which holds `r` of `m` reference values and `c` of `n`
 /// window values differs as much by chance: twice the smaller tail of the hypergeometric distribution
@@ -76,22 +77,14 @@ pub(crate) fn ks_p(n: u64, m: u64, d: f64) -> f64 {
     sum.clamp(0.0, 1.0)
 }
 
-/// How unlike two lists of counts in the same bins are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Divergence {
-    /// In units of chi².
-    pub statistic: f64,
-    pub p: f64,
-}
-
-/// The power divergence of the window's counts from what the reference lets expect, with the exponent
+/// The p-value of the power divergence of the window's counts from what the reference lets expect, with the exponent
 /// 2/3 whose tail chi² gives best (N. Cressie and T. R. C. Read, *Multinomial goodness-of-fit tests*,
 /// J. R. Stat. Soc. B 46, 1984, 440–464): with `e_j = n a_j / A`,
 /// `9/5 Σ c_j ((c_j / e_j)^(2/3) − 1)`, over the `(n + A) / (1 + A)` by which the Pólya counts vary
 /// more than multinomial ones, because the reference is a sample too. `a_j` is the reference's count
 /// (and 1 more in the last bin of numbers, which has a gap more), `A` their sum. Bins of which less
 /// than 2 is expected are taken together. `None` under two bins.
-pub(crate) fn divergence(reference: &[u64], window: &[u64], numeric: bool) -> Option<Divergence> {
+pub(crate) fn divergence(reference: &[u64], window: &[u64], numeric: bool) -> Option<f64> {
     let gap = u64::from(numeric);
     let n = window.iter().sum::<u64>() as f64;
     let total = (reference.iter().sum::<u64>() + gap) as f64;
@@ -99,7 +92,7 @@ pub(crate) fn divergence(reference: &[u64], window: &[u64], numeric: bool) -> Op
         return None;
     }
     let last = reference.len() - 1;
-    let (mut rest, mut bins, mut sum) = ((0.0, 0.0), 0_u32, 0.0);
+    let (mut rest, mut bins, mut sum) = ((0.0, 0.0), 0_usize, 0.0);
     // The last part adds up to 0 over all bins, and makes each of them at least 0.
     let term = |count: f64, expected: f64| {
         count * ((count / expected).powf(2.0 / 3.0) - 1.0) - (count - expected) / 1.5
@@ -119,10 +112,9 @@ pub(crate) fn divergence(reference: &[u64], window: &[u64], numeric: bool) -> Op
         sum += term(rest.1, rest.0);
     }
     // A rest too small to be a bin is left out: levels never seen have a test of their own.
-    let degrees = f64::from(bins.checked_sub(1).filter(|d| *d > 0)?);
+    let degrees = bins.checked_sub(1).filter(|d| *d > 0)?;
     let statistic = (1.8 * sum * (1.0 + total) / (n + total)).max(0.0);
-    let p = checked_gamma_ur(degrees / 2.0, statistic / 2.0).ok()?;
-    Some(Divergence { statistic, p })
+    Some(chi2_survival(statistic, degrees))
 }
 
 /// Bins of which less is expected are taken together.

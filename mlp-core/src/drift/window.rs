@@ -82,6 +82,16 @@ impl<'a> Window<'a> {
         true
     }
 
+    /// Forgets all but the `newest` requests. A request that was made before stays dropped.
+    pub fn keep(&mut self, newest: usize) {
+        let old = self.len().saturating_sub(newest);
+        self.times.drain(..old);
+        for track in &mut self.features {
+            track.places.drain(..old);
+            track.numbers.drain(..old.min(track.numbers.len()));
+        }
+    }
+
     /// The profile that it is held against.
     pub fn profile(&self) -> &'a Profile {
         self.profile
@@ -166,10 +176,7 @@ impl Track {
         counts.missing = self.missing(from);
         if !values.is_empty() {
             let ks = numbers.distance(&at, values.len() as u64);
-            let middle = (values.len() - 1) / 2;
-            let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-            let median = *median;
-            counts.values = Some(OfValues { ks, median, values });
+            counts.values = Some(OfValues { ks, values });
         }
         counts
     }
@@ -226,5 +233,24 @@ impl Numbers {
             greatest = greatest.max(before.abs()).max(upto.abs());
         }
         greatest
+    }
+
+    /// Wasserstein's distance to other numbers, ascending; of more than 2,000 distinct values of the
+    /// reference, each counts as the next one that was kept. `None` without values.
+    pub(crate) fn wasserstein(&self, sorted: &[f64]) -> Option<f64> {
+        let (m, n) = (self.count() as f64, sorted.len() as f64);
+        let (mut knot, mut value, mut sum) = (0, 0, 0.0);
+        let mut before = sorted.first()?.min(*self.knots.first()?);
+        while knot < self.knots.len() || value < sorted.len() {
+            let next = |list: &[f64], at| list.get(at).copied().unwrap_or(f64::INFINITY);
+            let (then, now) = (next(&self.knots, knot), next(sorted, value));
+            let at = then.min(now);
+            let below = if knot == 0 { 0 } else { self.at_most[knot - 1] };
+            sum += (below as f64 / m - value as f64 / n).abs() * (at - before);
+            before = at;
+            knot += usize::from(then <= at);
+            value += usize::from(now <= at);
+        }
+        Some(sum).filter(|distance| distance.is_finite())
     }
 }

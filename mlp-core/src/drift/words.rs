@@ -10,7 +10,12 @@ use super::report::{DriftReport, DriftVerdict, FeatureDrift};
 const EXPLAINED: usize = 3;
 
 /// What changed in a feature.
-pub(crate) fn change(feature: &FeatureProfile, counts: &FeatureCounts, by: By) -> String {
+pub(crate) fn change(
+    feature: &FeatureProfile,
+    counts: &FeatureCounts,
+    by: By,
+    median: Option<f64>,
+) -> String {
     let (m, n) = (feature.count(), counts.count());
     let missing = || {
         let then = percent(feature.missing, m + feature.missing);
@@ -23,7 +28,7 @@ pub(crate) fn change(feature: &FeatureProfile, counts: &FeatureCounts, by: By) -
         (_, By::Missing) => missing(),
         _ if m == 0 || n == 0 => "no values to compare".to_owned(),
         (Values::Numeric(numbers), By::Range) => outside(numbers, counts),
-        (Values::Numeric(numbers), _) => numeric(numbers, counts),
+        (Values::Numeric(numbers), _) => numeric(numbers, counts, median),
         (Values::Levels(levels), By::Range) => {
             let unseen = levels.counts.iter().zip(&counts.bins).enumerate();
             let unseen = unseen.filter(|(_, (r, _))| **r == 0);
@@ -67,9 +72,9 @@ fn outside(numbers: &Numbers, counts: &FeatureCounts) -> String {
 }
 
 /// The medians, or, where these are the same, the bin whose share changed most.
-fn numeric(numbers: &Numbers, counts: &FeatureCounts) -> String {
-    let medians = match (numbers.median(), &counts.values) {
-        (Some(then), Some(now)) => Some((number(then), number(now.median))),
+fn numeric(numbers: &Numbers, counts: &FeatureCounts, median: Option<f64>) -> String {
+    let medians = match (numbers.median(), median) {
+        (Some(then), Some(now)) => Some((number(then), number(now))),
         _ => None,
     };
     match medians {

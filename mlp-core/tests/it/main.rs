@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod choice;
+mod drift;
 mod features;
 mod fit;
 mod gate;

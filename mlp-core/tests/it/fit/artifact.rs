@@ -1,6 +1,9 @@
 //! The artifact's JSON, and what it takes to be used.
 
-use mlp_core::{ARTIFACT_FORMAT, Artifact, ArtifactError, LinearModel, PairTable, Scaling};
+use mlp_core::drift::ProfileBuilder;
+use mlp_core::{
+    ARTIFACT_FORMAT, Artifact, ArtifactError, LinearModel, PairTable, Row, Scaling, Value,
+};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -59,6 +62,48 @@ fn an_artifact_of_format_1_is_read() {
         (false, None)
     );
     assert_eq!(read.model(&schema()), artifact().model(&schema()));
+}
+
+/// What a database of the second version holds: no reference, and no drift report for want of it.
+#[test]
+fn an_artifact_of_format_2_is_read() {
+    let mut json: Json = serde_json::from_str(&artifact().to_json()).unwrap();
+    assert_eq!(json["format"], 3);
+    json["format"] = json!(2);
+    assert_eq!(json.get("reference"), None);
+    let read = Artifact::from_json(&json.to_string()).unwrap();
+    assert_eq!((read.format, &read.reference), (ARTIFACT_FORMAT, &None));
+    assert_eq!(read, artifact());
+    json["format"] = json!(4);
+    let error = Artifact::from_json(&json.to_string()).unwrap_err();
+    assert_eq!(error, ArtifactError::Format { found: 4 });
+}
+
+#[test]
+fn the_reference_goes_with_the_artifact() {
+    let schema = schema();
+    let mut profile = ProfileBuilder::new(&schema.user);
+    let columns = schema.user.columns.len();
+    for i in 0..1200 {
+        profile.push(&Row(vec![Value::Int(i); columns]), Some(0.5), i);
+    }
+    let mut artifact = artifact();
+    artifact.reference = Some(profile.finish());
+    let read = Artifact::from_json(&artifact.to_json()).unwrap();
+    assert_eq!(read, artifact);
+    assert!(read.model(&schema).is_ok());
+    if let Some(reference) = &mut artifact.reference {
+        reference.features[0].missing = 2000;
+    }
+    let features = artifact.reference.as_ref().map_or(0, |r| r.features.len());
+    assert_eq!(
+        artifact.model(&schema).unwrap_err(),
+        ArtifactError::Shape {
+            part: "reference",
+            found: features,
+            expected: schema.features.len(),
+        }
+    );
 }
 
 #[test]
