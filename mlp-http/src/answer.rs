@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue, LOCATION};
 
 use crate::metrics::Format;
 
@@ -11,6 +11,8 @@ use crate::metrics::Format;
 pub(crate) enum Content {
     Json,
     Html,
+    Css,
+    Script,
     Metrics(Format),
     /// No body at all.
     Nothing,
@@ -21,6 +23,8 @@ impl Content {
         match self {
             Self::Json => Some(HeaderValue::from_static("application/json")),
             Self::Html => Some(HeaderValue::from_static("text/html; charset=utf-8")),
+            Self::Css => Some(HeaderValue::from_static("text/css; charset=utf-8")),
+            Self::Script => Some(HeaderValue::from_static("text/javascript; charset=utf-8")),
             Self::Metrics(format) => Some(HeaderValue::from_static(format.media_type())),
             Self::Nothing => None,
         }
@@ -33,7 +37,7 @@ pub(crate) struct Answer {
     pub status: StatusCode,
     pub content: Content,
     pub body: Bytes,
-    pub header: Option<(HeaderName, HeaderValue)>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether the connection cannot be used any more.
     pub close: bool,
 }
@@ -44,7 +48,7 @@ impl Answer {
             status,
             content,
             body: body.into(),
-            header: None,
+            headers: Vec::new(),
             close: false,
         }
     }
@@ -66,8 +70,15 @@ impl Answer {
         Self::new(StatusCode::NO_CONTENT, Content::Nothing, Bytes::new())
     }
 
+    /// 303: what was asked for stands at another path, which is ASCII.
+    pub fn see_other(path: &str) -> Self {
+        let place = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+        Self::new(StatusCode::SEE_OTHER, Content::Nothing, Bytes::new())
+            .with_header(LOCATION, place)
+    }
+
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.headers.push((name, value));
         self
     }
 }

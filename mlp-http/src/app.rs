@@ -16,13 +16,14 @@ use crate::batch::Desk;
 use crate::fragments::FragmentCache;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::pages::{self, Assets, Shell};
 use crate::request_id::RequestIds;
 use crate::router::Router;
 use crate::routes::{Route, routes};
 use crate::secret::Secret;
 use crate::waiters::Waiters;
 use crate::wire::RowShape;
-use crate::{dispatch, docs, openapi};
+use crate::{dispatch, openapi};
 
 /// Why an application cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +62,18 @@ pub(crate) struct Shared {
     pub user: RowShape,
     pub openapi: Bytes,
     pub docs: Bytes,
-    pub front: Bytes,
+    pub assets: Assets,
     pub draining: AtomicBool,
+}
+
+impl Shared {
+    /// What is around every page.
+    pub fn shell(&self) -> Shell<'_> {
+        Shell {
+            domain: &self.schema.name,
+            assets: &self.assets,
+        }
+    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -198,11 +209,16 @@ impl AppBuilder {
         let desk = Desk::open(&sessions, &self.store, &metrics, &self.options)?;
         let waiters = Waiters::start(Arc::clone(&self.store), metrics.waiters.clone())?;
         let document = openapi::document(&self.schema, &routes, &guard).to_string();
-        let page = docs::docs(&self.schema, &routes, &guard);
+        let assets = Assets::new();
+        let shell = Shell {
+            domain: &self.schema.name,
+            assets: &assets,
+        };
+        let page = pages::docs(shell, &self.schema, &routes, &guard);
         let shared = Shared {
             openapi: document.into(),
             docs: page.into(),
-            front: docs::front(&self.schema).into(),
+            assets,
             item: RowShape::new(&self.schema.item),
             user: RowShape::new(&self.schema.user),
             schema: self.schema,

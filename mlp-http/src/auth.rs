@@ -6,8 +6,9 @@ use hyper::Method;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use mlp_core::Schema;
 
+use crate::cookie::Cookies;
 use crate::failure::Failure;
-use crate::routes::{Scope, routes};
+use crate::routes::{Route, Scope, routes};
 use crate::secret::Secret;
 
 /// The paths that are public beyond those that always are, where nothing else is said.
@@ -42,7 +43,9 @@ pub fn opened_routes(schema: &Schema, prefixes: &[String]) -> Vec<String> {
     let guard = Guard::new(None, prefixes);
     routes(schema)
         .iter()
-        .filter(|route| route.scope != Scope::Public && guard.is_opened(&route.path))
+        .filter(|route| {
+            !is_open(route.scope) && guard.opens(route.scope, &route.method, &route.path)
+        })
         .filter(|route| !DEFAULT_PUBLIC_ROUTES.contains(&route.path.as_str()))
         .map(|route| format!("{} {}", route.method, route.path))
         .collect()
@@ -52,6 +55,8 @@ pub fn opened_routes(schema: &Schema, prefixes: &[String]) -> Vec<String> {
 #[derive(Debug)]
 pub(crate) struct Guard {
     token: Option<Secret>,
+    /// What the token is traded for on the dashboard.
+    cookies: Option<Cookies>,
     /// Path prefixes without a slash at the end.
     public: Vec<String>,
 }
@@ -61,8 +66,10 @@ impl Guard {
         let public = public
             .iter()
             .map(|p| p.trim().trim_end_matches('/').to_owned());
+        let cookies = token.as_ref().map(Secret::cookies);
         Self {
             token,
+            cookies,
             public: public.filter(|p| p.starts_with('/')).collect(),
         }
     }
@@ -72,8 +79,9 @@ impl Guard {
     }
 
     /// Whether a route asks for the token.
-    pub fn protects(&self, scope: Scope, path: &str) -> bool {
-        scope != Scope::Public && self.token.is_some() && !self.is_opened(path)
+    pub fn protects(&self, route: &Route) -> bool {
+        let is_opened = self.opens(route.scope, &route.method, &route.path);
+        !is_open(route.scope) && self.token.is_some() && !is_opened
     }
 
     /// Lets a request pass, or says why not.
@@ -87,15 +95,45 @@ impl Guard {
         match &self.token {
             // Without a token, whoever runs a browser on this machine could be made to write.
             None if changes(method) && is_cross_site(headers) => Err(Failure::CrossSite),
-            Some(token) if scope != Scope::Public && !self.is_opened(path) => {
-                let given = bearer(headers).ok_or(Failure::Token)?;
-                if token.matches(given) {
-                    Ok(())
-                } else {
-                    Err(Failure::Token)
+            Some(_) if scope == Scope::Form && is_cross_site(headers) => Err(Failure::CrossSite),
+            Some(token) if !is_open(scope) && !self.opens(scope, method, path) => {
+                match bearer(headers) {
+                    Some(given) if token.matches(given) => Ok(()),
+                    None if scope == Scope::Dashboard && self.has_cookie(headers) => {
+                        // A browser brings the cookie along, whoever wrote the page.
+                        match changes(method) && is_cross_site(headers) {
+                            true => Err(Failure::CrossSite),
+                            false => Ok(()),
+                        }
+                    }
+                    _ => Err(Failure::Token),
                 }
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a prefix lets everybody do that. It lets them look at the dashboard, no more: who opens
+    /// that may not think of the buttons.
+    fn opens(&self, scope: Scope, method: &Method, path: &str) -> bool {
+        self.is_opened(path)
+            && (scope != Scope::Dashboard
+                || path.trim_end_matches('/') == "/dashboard" && !changes(method))
+    }
+
+    /// Whether a request has a cookie that the token was traded for.
+    pub fn has_cookie(&self, headers: &HeaderMap) -> bool {
+        self.cookies
+            .as_ref()
+            .is_some_and(|cookies| cookies.accept(headers))
+    }
+
+    /// The `Set-Cookie` for who shows the token; `None` for who does not. Without a token, there is
+    /// nothing to show, and an empty cookie.
+    pub fn trade(&self, given: &[u8], is_secure: bool) -> Option<String> {
+        match (&self.token, &self.cookies) {
+            (Some(token), Some(cookies)) => token.matches(given).then(|| cookies.give(is_secure)),
+            _ => Some(crate::cookie::take(is_secure)),
         }
     }
 
@@ -105,6 +143,10 @@ impl Guard {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     }
+}
+
+fn is_open(scope: Scope) -> bool {
+    matches!(scope, Scope::Public | Scope::Form)
 }
 
 fn changes(method: &Method) -> bool {

@@ -1,4 +1,4 @@
-//! Reading a JSON body within its limits.
+//! Reading a body, JSON or a form, within its limits.
 
 use std::time::Duration;
 
@@ -12,17 +12,35 @@ use serde_json::{Value as Json, json};
 use crate::failure::Failure;
 use crate::options::Options;
 
+/// What a route's body is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Json,
+    /// As browsers send forms.
+    Form,
+}
+
+impl Encoding {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
 /// Reads the whole body.
 pub(crate) async fn read<B>(
     body: &mut B,
     headers: &HeaderMap,
+    encoding: Encoding,
     options: &Options,
 ) -> Result<Bytes, Failure>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    if !is_json(headers) {
-        return Err(Failure::MediaType);
+    if !is_of(encoding, headers) {
+        return Err(Failure::MediaType(encoding.media_type()));
     }
     let limit = options.body_limit;
     if announced(headers).is_some_and(|length| length > limit as u64) {
@@ -91,16 +109,16 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Whether the content type is JSON, or not given.
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the content type is the encoding's, or not given.
+fn is_of(encoding: Encoding, headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return true;
     };
     let text = value.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let is_json = || essence.starts_with("application/") && essence.ends_with("+json");
+    essence == encoding.media_type() || (encoding == Encoding::Json && is_json())
 }
 
 /// Parses a body.
@@ -161,14 +179,17 @@ mod tests {
         let given = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, text.parse().unwrap());
-            is_json(&headers)
+            let all = [Encoding::Json, Encoding::Form];
+            all.map(|encoding| is_of(encoding, &headers))
         };
-        assert!(is_json(&HeaderMap::new()));
-        assert!(given("application/json"));
-        assert!(given("Application/JSON; charset=utf-8"));
-        assert!(given("application/problem+json"));
-        assert!(!given("text/plain"));
-        assert!(!given("application/x-www-form-urlencoded"));
-        assert!(!given(""));
+        assert!(is_of(Encoding::Json, &HeaderMap::new()));
+        assert!(is_of(Encoding::Form, &HeaderMap::new()));
+        assert_eq!(given("application/json"), [true, false]);
+        assert_eq!(given("Application/JSON; charset=utf-8"), [true, false]);
+        assert_eq!(given("application/problem+json"), [true, false]);
+        assert_eq!(given("text/plain"), [false, false]);
+        assert_eq!(given("application/x-www-form-urlencoded"), [false, true]);
+        assert_eq!(given("multipart/form-data; boundary=x"), [false, false]);
+        assert_eq!(given(""), [false, false]);
     }
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Body;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -25,6 +25,7 @@ use crate::handlers::{self, Call};
 use crate::query::Query;
 use crate::request_id::X_REQUEST_ID;
 use crate::router::Target;
+use crate::routes::Scope;
 
 /// The target of the access log.
 const ACCESS: &str = "access";
@@ -40,18 +41,25 @@ where
     let (target, label) = shared.router.find(&head.method, head.uri.path());
     let work = whole(shared, &head, &target, body);
     let mut unanswered = Unanswered(Some(&shared.metrics.abandoned));
+    let page = matches!(&target, Target::Route { index, .. } if shared.routes[*index].is_page());
     let failed = |failure: Failure| {
         if let Some(reason) = failure.reason() {
             shared.metrics.failed(reason);
         }
-        failure.answer()
+        match page {
+            true => failure.page(shared.shell()),
+            false => failure.answer(),
+        }
     };
     let answer = match within(shared.options.request_deadline, caught(work)).await {
         Some(Some(answer)) => answer.unwrap_or_else(failed),
         Some(None) => {
             shared.metrics.failed("panic");
             tracing::error!(method = %head.method, path = head.uri.path(), "a handler panicked");
-            Failure::Internal.answer()
+            match page {
+                true => Failure::Internal.page(shared.shell()),
+                false => Failure::Internal.answer(),
+            }
         }
         None => failed(Failure::Deadline),
     };
@@ -60,6 +68,12 @@ where
     shared
         .metrics
         .record(label, &head.method, answer.status, took);
+    if let Target::Route { index, .. } = &target
+        && shared.routes[*index].is_session()
+    {
+        let failed = answer.status.is_server_error();
+        shared.metrics.history.record(took, failed);
+    }
     log(&head, &answer, &id, took);
     respond(&head.method, answer, id)
 }
@@ -114,9 +128,17 @@ where
     };
     let route = &shared.routes[index];
     let path = head.uri.path();
-    (shared.guard).admit(route.scope, &head.method, path, &head.headers)?;
+    match (shared.guard).admit(route.scope, &head.method, path, &head.headers) {
+        Err(Failure::Token) if route.scope == Scope::Dashboard => {
+            return Ok(handlers::ask_for_token(shared, false));
+        }
+        admitted => admitted?,
+    }
     let bytes = match route.body {
-        Some(_) => body::read(incoming, &head.headers, &shared.options).await?,
+        Some(shape) => {
+            let encoding = shape.encoding();
+            body::read(incoming, &head.headers, encoding, &shared.options).await?
+        }
         None => Bytes::new(),
     };
     let call = Call {
@@ -167,15 +189,22 @@ fn log(head: &Parts, answer: &Answer, id: &HeaderValue, took: Duration) {
     );
 }
 
-const PAGE_HEADERS: [(HeaderName, &str); 4] = [
+const PAGE_HEADERS: [(HeaderName, &str); 6] = [
     (
         CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; form-action 'self'; \
+         connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
-    (REFERRER_POLICY, "no-referrer"),
+    // With `no-referrer`, browsers send `Origin: null` with forms, as they do for other sites.
+    (REFERRER_POLICY, "same-origin"),
+    (CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
+    (CACHE_CONTROL, "no-store"),
 ];
+
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
 
 fn respond(method: &Method, answer: Answer, id: HeaderValue) -> Response<Full<Bytes>> {
     let length = answer.body.len();
@@ -199,7 +228,10 @@ fn respond(method: &Method, answer: Answer, id: HeaderValue) -> Response<Full<By
             headers.insert(name, HeaderValue::from_static(value));
         }
     }
-    if let Some((name, value)) = answer.header {
+    if matches!(answer.content, Content::Css | Content::Script) {
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+    for (name, value) in answer.headers {
         headers.insert(name, value);
     }
     if answer.close {

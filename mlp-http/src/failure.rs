@@ -4,9 +4,10 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use mlp_core::Fault;
 use mlp_store::StoreError;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::answer::{Answer, Content};
+use crate::pages::{Shell, broken};
 
 /// Why a request is not answered as it hoped.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,8 +24,8 @@ pub(crate) enum Failure {
     CrossSite,
     /// The body is longer than allowed.
     TooLarge { limit: usize },
-    /// The body is not JSON by its own account.
-    MediaType,
+    /// The body is not of the media type that the route reads, by its own account.
+    MediaType(&'static str),
     /// The body did not arrive in time.
     Slow,
     /// The body broke off.
@@ -104,7 +105,7 @@ impl Failure {
                 .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             Self::CrossSite => answer("requests from pages of other sites are refused"),
             Self::TooLarge { limit } => closing(answer(&format!("the body is over {limit} bytes"))),
-            Self::MediaType => answer("the content type must be application/json"),
+            Self::MediaType(wanted) => answer(&format!("the content type must be {wanted}")),
             Self::Slow => closing(answer("the body did not arrive in time")),
             Self::Cut => closing(answer("the body is not complete")),
             Self::Faults(faults) => Answer::new(
@@ -122,6 +123,23 @@ impl Failure {
         }
     }
 
+    /// The page that tells a person of it.
+    pub fn page(self, shell: Shell<'_>) -> Answer {
+        let mut answer = self.answer();
+        let body = serde_json::from_slice::<Json>(&answer.body).unwrap_or_default();
+        let detail = match &body["detail"] {
+            Json::String(detail) => detail.clone(),
+            Json::Array(faults) => {
+                let said = faults.iter().filter_map(|fault| fault["msg"].as_str());
+                said.collect::<Vec<_>>().join("; ")
+            }
+            _ => String::new(),
+        };
+        answer.body = broken(shell, answer.status, &detail).into();
+        answer.content = Content::Html;
+        answer
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::NoRoute | Self::NotFound(_) => StatusCode::NOT_FOUND,
@@ -129,7 +147,7 @@ impl Failure {
             Self::Token => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Cut | Self::Refused(_) => StatusCode::BAD_REQUEST,
             Self::Faults(_) => StatusCode::UNPROCESSABLE_ENTITY,

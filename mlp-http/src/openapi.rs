@@ -4,7 +4,7 @@ use mlp_core::Schema;
 use serde_json::{Map, Value as Json, json};
 
 use crate::auth::Guard;
-use crate::routes::{Parameter, Route};
+use crate::routes::{Parameter, Route, Scope};
 use crate::shapes::{Shape, definitions};
 
 /// What is said of a parameter.
@@ -97,7 +97,10 @@ pub(crate) fn document(schema: &Schema, routes: &[Route], guard: &Guard) -> Json
         "paths": paths,
         "components": {
             "schemas": definitions(schema),
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } }
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer" },
+                "cookie": { "type": "apiKey", "in": "cookie", "name": "mlp_session" }
+            }
         }
     })
 }
@@ -116,11 +119,14 @@ fn operation(schema: &Schema, route: &Route, guard: &Guard) -> Json {
     if let Some(body) = route.body {
         operation["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": body.reference() } }
+            "content": { body.encoding().media_type(): { "schema": body.reference() } }
         });
     }
-    if guard.protects(route.scope, &route.path) {
-        operation["security"] = json!([{ "token": [] }]);
+    if guard.protects(route) {
+        operation["security"] = match route.scope {
+            Scope::Dashboard => json!([{ "token": [] }, { "cookie": [] }]),
+            _ => json!([{ "token": [] }]),
+        };
     }
     operation
 }
@@ -129,6 +135,7 @@ fn parameters(schema: &Schema, route: &Route) -> Vec<Json> {
     let in_path = route.path_parameter().map(|name| {
         let shape = match name {
             "task_id" => json!({ "type": "string", "format": "uuid" }),
+            "file" => json!({ "type": "string" }),
             _ => json!({ "type": "integer" }),
         };
         json!({ "name": name, "in": "path", "required": true, "schema": shape })
@@ -151,14 +158,17 @@ fn responses(route: &Route, guard: &Guard) -> Json {
         success["content"][*media_type] = json!({ "schema": route.answer.reference() });
     }
     let mut responses = json!({ route.success().to_string(): success });
-    let token = guard.protects(route.scope, &route.path).then_some(401);
+    let token = guard.protects(route).then_some(401);
     for status in token.into_iter().chain(route.failures.iter().copied()) {
         let shape = if status == 422 { "Faults" } else { "Error" };
         let reference = format!("#/components/schemas/{shape}");
-        responses[status.to_string()] = json!({
-            "description": meaning(status),
-            "content": { "application/json": { "schema": { "$ref": reference } } }
-        });
+        let content = if route.is_page() {
+            json!({ "text/html": { "schema": { "type": "string" } } })
+        } else {
+            json!({ "application/json": { "schema": { "$ref": reference } } })
+        };
+        responses[status.to_string()] =
+            json!({ "description": meaning(status), "content": content });
     }
     responses
 }

@@ -166,7 +166,7 @@ fn decode(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn hex(pair: &[u8]) -> Option<u8> {
+pub(crate) fn hex(pair: &[u8]) -> Option<u8> {
     let digit = |b: u8| (b as char).to_digit(16);
     Some((digit(pair[0])? * 16 + digit(pair[1])?) as u8)
 }

@@ -11,6 +11,11 @@ use crate::shapes::Shape;
 pub(crate) enum Scope {
     /// Anybody.
     Public,
+    /// Anybody, from a page of this server: a form needs no preflight, so that a page of another
+    /// site could send it in its reader's name.
+    Form,
+    /// Who has the token, or the cookie that the token was traded for.
+    Dashboard,
     Content,
     Training,
     Models,
@@ -45,6 +50,17 @@ pub(crate) enum Endpoint {
     Metrics,
     OpenApi,
     Docs,
+    Asset,
+    Try,
+    TryResults,
+    TryChoose,
+    Dashboard,
+    Login,
+    Logout,
+    ConfirmPromotion,
+    PromoteByForm,
+    ConfirmRollback,
+    RollbackByForm,
     Healthz,
     Readyz,
 }
@@ -86,8 +102,24 @@ impl Route {
     pub fn success(&self) -> u16 {
         match self.answer {
             Shape::Nothing => 204,
+            Shape::SeeOther => 303,
             _ => 200,
         }
+    }
+
+    /// Whether a person reads its answers in a browser, failures too.
+    pub fn is_page(&self) -> bool {
+        matches!(self.answer, Shape::Page | Shape::SeeOther)
+    }
+
+    /// Whether a user's session is under way in it. A status may wait for as long as it was asked
+    /// to, which would tell of nothing.
+    pub fn is_session(&self) -> bool {
+        use Endpoint::{Rank, Results, Select, Start, Try, TryChoose, TryResults};
+        matches!(
+            self.endpoint,
+            Start | Results | Rank | Select | Try | TryResults | TryChoose
+        )
     }
 
     /// The name of the parameter in the path.
@@ -179,7 +211,14 @@ impl Spec {
 
 /// The table for a schema.
 pub(crate) fn routes(schema: &Schema) -> Vec<Route> {
-    let groups = [inference(), training(), content(), models(), service()];
+    let groups = [
+        inference(),
+        training(),
+        content(),
+        models(),
+        pages(),
+        service(),
+    ];
     groups
         .iter()
         .flatten()
@@ -265,10 +304,41 @@ fn models() -> Vec<Spec> {
 }
 
 #[rustfmt::skip]
+fn pages() -> Vec<Spec> {
+    use Scope::{Dashboard, Form, Public};
+    vec![
+        spec(Method::POST, "/try", Form, Endpoint::Try, Shape::SeeOther,
+            "Ask for the best <items> with the form at `/`").takes(Shape::TryForm).fails(&[400, 422, 503]),
+        spec(Method::GET, "/try/{task_id}", Public, Endpoint::TryResults, Shape::Page,
+            "The best <items> with the reasons of each score, to choose from").fails(&[404, 409, 500]),
+        spec(Method::POST, "/try/{task_id}", Form, Endpoint::TryChoose, Shape::SeeOther,
+            "Choose one of them, or none").takes(Shape::ChoiceForm).fails(&[400, 404, 409]),
+        spec(Method::GET, "/dashboard", Dashboard, Endpoint::Dashboard, Shape::Page,
+            "Whether the model is well, and what may be done about it"),
+        spec(Method::POST, "/dashboard/login", Form, Endpoint::Login, Shape::SeeOther,
+            "Trade the token for a cookie").takes(Shape::LoginForm).fails(&[400, 401]),
+        spec(Method::POST, "/dashboard/logout", Form, Endpoint::Logout, Shape::SeeOther,
+            "Give the cookie back"),
+        spec(Method::GET, "/dashboard/promote/{model_id}", Dashboard, Endpoint::ConfirmPromotion, Shape::Page,
+            "Ask whether a model is to be the champion").fails(&[404, 422]),
+        spec(Method::POST, "/dashboard/promote/{model_id}", Dashboard, Endpoint::PromoteByForm, Shape::SeeOther,
+            "Make a model the champion, if that is still the one that the form names")
+            .takes(Shape::DecisionForm).fails(&[400, 404, 409, 422]),
+        spec(Method::GET, "/dashboard/rollback", Dashboard, Endpoint::ConfirmRollback, Shape::Page,
+            "Ask whether the champion before is to come back").fails(&[409]),
+        spec(Method::POST, "/dashboard/rollback", Dashboard, Endpoint::RollbackByForm, Shape::SeeOther,
+            "Bring it back, if the champion is still the one that the form names")
+            .takes(Shape::DecisionForm).fails(&[400, 409]),
+        spec(Method::GET, "/assets/{file}", Public, Endpoint::Asset, Shape::Asset,
+            "The pages' style and script").fails(&[404]),
+    ]
+}
+
+#[rustfmt::skip]
 fn service() -> Vec<Spec> {
     use Scope::{Ops, Public};
     vec![
-        spec(Method::GET, "/", Public, Endpoint::Root, Shape::Greeting, "A greeting"),
+        spec(Method::GET, "/", Public, Endpoint::Root, Shape::Greeting, "A greeting; in browsers, a page to try it"),
         spec(Method::GET, "/healthz", Public, Endpoint::Healthz, Shape::Health, "Whether the process is up"),
         spec(Method::GET, "/readyz", Public, Endpoint::Readyz, Shape::Ready, "Whether requests can be served").fails(&[503]),
         spec(Method::GET, "/metrics", Ops, Endpoint::Metrics, Shape::Metrics, "Metrics for Prometheus"),

@@ -5,6 +5,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::cookie::Cookies;
+
 /// The token that protected routes ask for. Only its digest is kept.
 ///
 /// ```
@@ -50,6 +52,11 @@ impl Secret {
         }
         let digest = Sha256::digest(text.as_bytes()).into();
         Ok(Self { digest })
+    }
+
+    /// Cookies that only who has the token can make.
+    pub(crate) fn cookies(&self) -> Cookies {
+        Cookies::new(&self.digest)
     }
 
     /// Whether this is the token; takes the same time wherever the first difference is.

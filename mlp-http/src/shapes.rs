@@ -4,6 +4,8 @@ use mlp_core::{Column, Entity, Field, FieldType, MAX_LIST, MAX_TEXT, Schema};
 use mlp_store::ModelStatus;
 use serde_json::{Map, Value as Json, json};
 
+use crate::body::Encoding;
+
 /// What a body looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
@@ -30,16 +32,34 @@ pub(crate) enum Shape {
     OpenApi,
     Metrics,
     Page,
+    Asset,
+    TryForm,
+    ChoiceForm,
+    LoginForm,
+    DecisionForm,
+    /// No body: what was asked for stands at another path.
+    SeeOther,
     Nothing,
 }
 
 impl Shape {
+    /// What a body of this shape is written in.
+    pub fn encoding(self) -> Encoding {
+        match self {
+            Self::TryForm | Self::ChoiceForm | Self::LoginForm | Self::DecisionForm => {
+                Encoding::Form
+            }
+            _ => Encoding::Json,
+        }
+    }
+
     /// The media types, the first where the client wants no other; none without a body.
     pub fn media_types(self) -> &'static [&'static str] {
         match self {
-            Self::Nothing => &[],
+            Self::Nothing | Self::SeeOther => &[],
             Self::Metrics => &["text/plain", "application/openmetrics-text"],
             Self::Page => &["text/html"],
+            Self::Asset => &["text/css", "text/javascript"],
             _ => &["application/json"],
         }
     }
@@ -65,7 +85,9 @@ impl Shape {
             Self::UserRows => list("User"),
             Self::Model => to("Model"),
             Self::Models => list("Model"),
-            Self::Greeting | Self::Metrics | Self::Page => json!({ "type": "string" }),
+            Self::Greeting | Self::Metrics | Self::Page | Self::Asset => {
+                json!({ "type": "string" })
+            }
             Self::Health => json!({
                 "type": "object",
                 "properties": { "status": { "const": "ok" } },
@@ -73,7 +95,11 @@ impl Shape {
             }),
             Self::Ready => to("Ready"),
             Self::OpenApi => json!({ "type": "object" }),
-            Self::Nothing => Json::Null,
+            Self::TryForm => to("TryForm"),
+            Self::ChoiceForm => to("ChoiceForm"),
+            Self::LoginForm => to("LoginForm"),
+            Self::DecisionForm => to("DecisionForm"),
+            Self::Nothing | Self::SeeOther => Json::Null,
         }
     }
 }
@@ -111,6 +137,10 @@ pub(crate) fn definitions(schema: &Schema) -> Json {
             (&schema.item.table, json!({ "type": "integer" })),
             (&schema.user.table, json!({ "type": "integer" })),
         ]),
+        "TryForm": form(schema.user.fields.iter().map(|f| (f.name.as_str(), f.default.is_none() && f.kind != FieldType::Bool))),
+        "ChoiceForm": form([(item_id.as_str(), true)]),
+        "LoginForm": form([("token", true)]),
+        "DecisionForm": form([("champion", true)]),
         "Model": model(),
         "Ready": object(&[
             ("status", json!({ "const": "ready" })),
@@ -129,6 +159,21 @@ fn object(properties: &[(&str, Json)]) -> Json {
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect();
     json!({ "type": "object", "properties": map, "required": required })
+}
+
+/// A form's fields, each with whether it is required: texts, whatever they mean.
+fn form<'a>(fields: impl IntoIterator<Item = (&'a str, bool)>) -> Json {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for (name, needed) in fields {
+        properties.insert(name.to_owned(), json!({ "type": "string" }));
+        required.extend(needed.then_some(name));
+    }
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false
+    })
 }
 
 fn uuid() -> Json {

@@ -67,6 +67,11 @@ impl Fault {
         self.kind
     }
 
+    /// Where it is: what of the request, the field, and the position in a list.
+    pub fn place(&self) -> &[Json] {
+        &self.place
+    }
+
     /// The message.
     pub fn message(&self) -> &str {
         &self.message

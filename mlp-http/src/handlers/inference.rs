@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use mlp_core::Fault;
 use mlp_store::{
-    NewSession, RankScratch, Ranking, Serving, SessionOp, SessionReply, TaskId, TaskKind,
+    NewSession, RankScratch, Ranking, ResultRow, Serving, SessionOp, SessionReply, Shown, TaskId,
+    TaskKind,
 };
 use serde_json::{Value as Json, json};
 
@@ -41,22 +42,7 @@ pub(super) async fn rank(call: &Call<'_>) -> Result<Answer, Failure> {
     let serving = shared.live.current();
     let session = session::read(call, &serving)?;
     let user = explain.then(|| session.user.clone());
-    let started = Instant::now();
-    let (session, ranking) = ranked(call, Arc::clone(&serving), session).await?;
-    shared
-        .metrics
-        .stages
-        .rank
-        .observe(started.elapsed().as_secs_f64());
-    let op = SessionOp::Rank {
-        session,
-        ranking,
-        limit,
-    };
-    let shown = match shared.desk.apply(op).await? {
-        SessionReply::KeyReused => return Err(session::reused()),
-        reply => shown(reply)?,
-    };
+    let shown = rank_now(call, Arc::clone(&serving), session, limit).await?;
     let mut out = Vec::with_capacity(128 + shown.results.len() * 512);
     out.extend_from_slice(b"{\"task_id\":");
     wire::put(&mut out, &shown.task_id);
@@ -70,6 +56,32 @@ pub(super) async fn rank(call: &Call<'_>) -> Result<Answer, Failure> {
     render(call, &serving, shown, explain.as_ref(), &mut out).await?;
     out.push(b'}');
     Ok(Answer::json(out))
+}
+
+/// Ranks, keeps the session as shown, and gives what is shown of it.
+pub(super) async fn rank_now(
+    call: &Call<'_>,
+    serving: Arc<Serving>,
+    session: NewSession,
+    limit: usize,
+) -> Result<Shown, Failure> {
+    let shared = call.shared;
+    let started = Instant::now();
+    let (session, ranking) = ranked(call, serving, session).await?;
+    shared
+        .metrics
+        .stages
+        .rank
+        .observe(started.elapsed().as_secs_f64());
+    let op = SessionOp::Rank {
+        session,
+        ranking,
+        limit,
+    };
+    match shared.desk.apply(op).await? {
+        SessionReply::KeyReused => Err(session::reused()),
+        reply => shown(reply),
+    }
 }
 
 thread_local! {
@@ -108,22 +120,33 @@ pub(super) async fn select(call: &Call<'_>) -> Result<Answer, Failure> {
     let Some(task_id) = task_id else {
         return Err(Failure::NotFound("no such inference"));
     };
-    let metrics = &call.shared.metrics;
-    match call
-        .shared
-        .desk
-        .apply(SessionOp::Select { task_id, item_id })
-        .await?
-    {
-        SessionReply::Selected(Some(row)) => {
-            metrics.picks.inc();
+    match keep(call, task_id, item_id).await? {
+        Some(row) => {
             let mut out = Vec::with_capacity(256);
             wire::result(&mut out, id_name, &row);
             Ok(Answer::json(out))
         }
-        SessionReply::Selected(None) => {
-            metrics.nones.inc();
-            Ok(Answer::json("null"))
+        None => Ok(Answer::json("null")),
+    }
+}
+
+/// Keeps a choice, and counts it; `None`, it was "none of these".
+pub(super) async fn keep(
+    call: &Call<'_>,
+    task_id: TaskId,
+    item_id: i64,
+) -> Result<Option<ResultRow>, Failure> {
+    let metrics = &call.shared.metrics;
+    let op = SessionOp::Select { task_id, item_id };
+    match call.shared.desk.apply(op).await? {
+        SessionReply::Selected(row) => {
+            let answers = if row.is_some() {
+                &metrics.picks
+            } else {
+                &metrics.nones
+            };
+            answers.inc();
+            Ok(row)
         }
         SessionReply::NotFound => Err(Failure::NotFound("no such inference")),
         SessionReply::NotRanked | SessionReply::Failed => {

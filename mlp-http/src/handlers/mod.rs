@@ -1,8 +1,10 @@
 //! What the routes do.
 
 mod content;
+mod dashboard;
 mod inference;
 mod models;
+mod pages;
 mod results;
 mod service;
 mod session;
@@ -16,6 +18,8 @@ use crate::app::Shared;
 use crate::failure::Failure;
 use crate::query::{Query, path_int};
 use crate::routes::{Endpoint, Route};
+
+pub(crate) use dashboard::ask_for_token;
 
 /// A request that has passed the checks.
 pub(crate) struct Call<'a> {
@@ -61,6 +65,17 @@ pub(crate) async fn run(call: &Call<'_>) -> Result<Answer, Failure> {
         Endpoint::Promote => models::promote(call).await,
         Endpoint::Rollback => models::rollback(call).await,
         Endpoint::Root => Ok(service::root(call)),
+        Endpoint::Try => pages::ask(call).await,
+        Endpoint::TryResults => pages::results(call).await,
+        Endpoint::TryChoose => pages::choose(call).await,
+        Endpoint::Dashboard => dashboard::show(call).await,
+        Endpoint::Login => dashboard::login(call),
+        Endpoint::Logout => Ok(dashboard::logout(call)),
+        Endpoint::ConfirmPromotion => dashboard::confirm_promotion(call).await,
+        Endpoint::PromoteByForm => dashboard::promote(call).await,
+        Endpoint::ConfirmRollback => dashboard::confirm_rollback(call).await,
+        Endpoint::RollbackByForm => dashboard::rollback(call).await,
+        Endpoint::Asset => pages::asset(call),
         Endpoint::Healthz => Ok(service::healthz()),
         Endpoint::Readyz => service::readyz(call).await,
         Endpoint::Metrics => service::metrics(call).await,

@@ -57,7 +57,10 @@ pub(super) fn shown(reply: SessionReply) -> Result<Shown, Failure> {
     }
 }
 
-async fn explanation(call: &Call<'_>, shown: &Shown) -> Result<Option<Explain>, Failure> {
+pub(super) async fn explanation(
+    call: &Call<'_>,
+    shown: &Shown,
+) -> Result<Option<Explain>, Failure> {
     let (user_id, model_id) = (shown.user_id, shown.model_id);
     let user = call
         .shared
@@ -119,7 +122,7 @@ pub(super) async fn render(
 }
 
 /// Items as they were at a catalog version.
-async fn old_items(
+pub(super) async fn old_items(
     call: &Call<'_>,
     ids: Vec<i64>,
     version: i64,

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn root(call: &Call<'_>) -> Answer {
     let accept = call.headers.get(ACCEPT).and_then(|v| v.to_str().ok());
     let answer = if accept.is_some_and(|a| a.contains("text/html")) {
-        Answer::html(call.shared.front.clone())
+        super::pages::front(call)
     } else {
         let greeting = format!("mlp serves {}; see /docs", call.shared.schema.name);
         Answer::value(&json!(greeting))

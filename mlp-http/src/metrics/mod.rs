@@ -1,5 +1,6 @@
 //! What Prometheus sees.
 
+mod history;
 mod table;
 mod text;
 mod transport;
@@ -19,6 +20,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use tokio::sync::Mutex;
 
+use crate::pages::Tally;
+pub(crate) use history::{History, Stretch};
 use table::{METHODS, Row, STATUSES};
 pub(crate) use text::Format;
 use transport::OfTransport;
@@ -89,6 +92,8 @@ pub(crate) struct Metrics {
     pub shown: Counter,
     pub picks: Counter,
     pub nones: Counter,
+    /// What users asked for in the last hour.
+    pub history: History,
     active: Gauge,
     waiting: Family<OneLabel, Gauge>,
     started: Family<OneLabel, Gauge>,
@@ -193,6 +198,7 @@ impl Metrics {
             read_queue: queues.get_or_create_owned(&[("kind", "read")]),
             picks: answers.get_or_create_owned(&[("answer", "pick")]),
             nones: answers.get_or_create_owned(&[("answer", "none")]),
+            history: History::new(),
             connections: one(registry, &table::CONNECTIONS),
             waiters: one(registry, &table::WAITERS),
             shown: one(registry, &table::SHOWN),
@@ -236,6 +242,15 @@ impl Metrics {
         series.time.observe(took.as_secs_f64());
         if is_exception {
             series.exceptions.inc();
+        }
+    }
+
+    /// The answers of users, as the pages tell of them.
+    pub fn tally(&self) -> Tally {
+        Tally {
+            shown: self.shown.get(),
+            picks: self.picks.get(),
+            nones: self.nones.get(),
         }
     }
 

@@ -59,9 +59,9 @@ pub(crate) const METHODS: [&str; 8] = [
 ];
 
 /// Statuses as labels name them; the last stands for any other.
-pub(crate) const STATUSES: [&str; 19] = [
-    "200", "204", "400", "401", "403", "404", "405", "408", "409", "413", "415", "422", "429",
-    "431", "500", "501", "503", "504", "other",
+pub(crate) const STATUSES: [&str; 20] = [
+    "200", "204", "303", "400", "401", "403", "404", "405", "408", "409", "413", "415", "422",
+    "429", "431", "500", "501", "503", "504", "other",
 ];
 
 /// Stages of a request's way.

@@ -4,6 +4,7 @@
 mod access;
 mod content;
 mod contract;
+mod dashboard;
 mod drain;
 mod failures;
 mod handle;
@@ -13,6 +14,7 @@ mod malformed;
 mod methods;
 mod metrics;
 mod models;
+mod pages;
 mod sessions;
 mod support;
 mod table;

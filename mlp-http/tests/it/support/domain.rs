@@ -50,6 +50,38 @@ impl Domain {
         body(&self.schema.item, seed)
     }
 
+    /// Items as people would find them: ratings up to 5, prices of a night, other numbers small.
+    pub fn plausible_item(&self, seed: i64) -> Json {
+        let mut item = self.item(seed);
+        for (position, field) in self.schema.item.fields.iter().enumerate() {
+            let mixed = (seed * 7919 + position as i64 * 104_729).rem_euclid(1000);
+            let value = match field.kind {
+                FieldType::Bool => json!(mixed % 3 == 0),
+                FieldType::Float if field.name == "price" => json!(60 + mixed * 2 / 5),
+                FieldType::Float => json!((mixed % 51) as f64 / 10.0),
+                _ => continue,
+            };
+            item[&field.name] = value;
+        }
+        item
+    }
+
+    /// A model that a person may follow: it minds the price and likes what is met.
+    pub fn plausible_artifact(&self) -> String {
+        let mut artifact = Artifact::from_json(&self.artifact(1)).unwrap();
+        for (weight, name) in artifact.weights.iter_mut().zip(&artifact.features) {
+            *weight = match name.as_str() {
+                "over_budget" => -4.0,
+                "price" => -0.004,
+                name if name.ends_with("_met") => 0.7,
+                name if name.ends_with("_rating") => 0.15,
+                name if name.contains("genre") => 0.6,
+                _ => *weight,
+            };
+        }
+        artifact.to_json()
+    }
+
     /// A model that likes what it likes; another for each seed.
     pub fn artifact(&self, seed: u32) -> String {
         let features: Vec<String> = self.schema.features.names().to_vec();

@@ -2,8 +2,9 @@
 
 mod client;
 mod domain;
+pub mod looks;
 mod server;
 
 pub use client::{Client, Reply};
 pub use domain::{Domain, domains};
-pub use server::{Server, Setup};
+pub use server::{Server, Setup, install};

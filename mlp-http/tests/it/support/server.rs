@@ -67,7 +67,7 @@ pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<DrainReport>>,
     worker: Option<Worker>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
@@ -84,7 +84,7 @@ impl Server {
         let changes: Vec<ItemChange> = (0..setup.items).map(put).collect();
         store.change_items(&changes).unwrap();
         if setup.model {
-            install(store.as_ref(), &setup.domain, 1);
+            install(store.as_ref(), setup.domain.artifact(1));
             store
                 .set_setting(mlp_store::EXPLORATION_SETTING, "0")
                 .unwrap();
@@ -122,8 +122,17 @@ impl Server {
             stop: Some(stop),
             thread: Some(thread),
             worker,
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// Takes tables away that every page needs.
+    pub fn break_store(&self) {
+        let path = self.directory.path().join("mlp.db");
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection
+            .execute_batch("PRAGMA foreign_keys = OFF; DROP TABLE models")
+            .unwrap();
     }
 
     pub fn client(&self) -> Client {
@@ -168,10 +177,10 @@ impl Drop for Server {
 }
 
 /// Makes a model the champion.
-pub fn install(store: &dyn Store, domain: &Domain, seed: u32) -> i64 {
+pub fn install(store: &dyn Store, artifact: String) -> i64 {
     let model = NewModel {
         task_id: None,
-        artifact: domain.artifact(seed),
+        artifact,
     };
     let id = store.insert_model(&model).unwrap();
     let decision = NewDecision {

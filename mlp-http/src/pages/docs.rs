@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
+use maud::PreEscaped;
 use mlp_core::Schema;
 use serde_json::Value as Json;
 
+use super::{Place, Shell};
 use crate::auth::Guard;
 use crate::openapi::{example, meaning};
 use crate::routes::{Route, Scope};
 use crate::shapes::definitions;
-
-const STYLE: &str = include_str!("docs.css");
 
 /// A text made safe for a page.
 fn safe(text: &str) -> String {
@@ -20,29 +20,10 @@ fn safe(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{}</title><style>{STYLE}</style></head><body>{body}</body></html>\n",
-        safe(title)
-    )
-}
-
-/// What a browser sees at `/`.
-pub(crate) fn front(schema: &Schema) -> String {
-    let body = format!(
-        "<h1>mlp: {}</h1><p>The server runs.</p>\
-         <p><a href=\"/docs\">What it can do</a> · <a href=\"/openapi.json\">OpenAPI</a></p>",
-        safe(&schema.name)
-    );
-    page(&format!("mlp: {}", schema.name), &body)
-}
-
 /// The page at `/docs`.
-pub(crate) fn docs(schema: &Schema, routes: &[Route], guard: &Guard) -> String {
+pub(crate) fn docs(shell: Shell<'_>, schema: &Schema, routes: &[Route], guard: &Guard) -> String {
     let mut body = format!(
-        "<h1>mlp: {} <span class=\"quiet\">{}</span></h1>\
+        "<div class=\"docs\"><h1>mlp: {} <span class=\"quiet\">{}</span></h1>\
          <p>JSON in, JSON out; a slash at the end of a path makes no difference. \
          The same as <a href=\"/openapi.json\">OpenAPI</a>.</p>",
         safe(&schema.name),
@@ -69,13 +50,16 @@ pub(crate) fn docs(schema: &Schema, routes: &[Route], guard: &Guard) -> String {
             );
         }
     }
-    page(&format!("mlp: {}", schema.name), &body)
+    body.push_str("</div>");
+    shell.page(Place::Docs, "API", &PreEscaped(body))
 }
 
 fn group(route: &Route) -> &'static str {
     match route.scope {
         Scope::Public if route.path.starts_with("/inference") => "inference",
+        Scope::Public if route.path.starts_with("/try") => "pages",
         Scope::Public | Scope::Ops => "service",
+        Scope::Form | Scope::Dashboard => "pages",
         Scope::Content => "content",
         Scope::Training => "training",
         Scope::Models => "models",
@@ -89,7 +73,7 @@ fn entry(schema: &Schema, route: &Route, guard: &Guard) -> String {
         safe(&route.path),
         safe(&route.summary)
     );
-    if guard.protects(route.scope, &route.path) {
+    if guard.protects(route) {
         text.push_str("<p class=\"quiet\">Needs <code>Authorization: Bearer …</code></p>");
     }
     text.push_str("<table>");

@@ -1,0 +1,237 @@
+//! The dashboard, its log-in, and what one may decide there.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, SET_COOKIE, WWW_AUTHENTICATE};
+use mlp_core::Artifact;
+use mlp_store::{DecisionKind, ModelRow, ModelStatus, NewDecision, Store, TaskKind};
+
+use super::Call;
+use super::content::refresh;
+use super::pages::form;
+use crate::answer::{Answer, Content};
+use crate::app::Shared;
+use crate::cookie;
+use crate::failure::Failure;
+use crate::pages::{
+    Confirm, ModelView, Stored, View, confirm, dashboard as page, login as login_page,
+};
+
+/// How long the store may take before the page goes without it.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
+const MODELS: usize = 100;
+const DECISIONS: usize = 50;
+
+/// Reports of looks that pick rates are drawn of: two hours, with a look a minute.
+const REPORTS: usize = 120;
+
+/// Buckets of traffic that are drawn as one: a minute.
+const EACH: usize = 6;
+
+const NO_MODEL: Failure = Failure::NotFound("no such model");
+const NO_CHAMPION_BEFORE: Failure = Failure::Conflict("there is no champion before this one");
+
+/// `GET /dashboard`.
+pub(super) async fn show(call: &Call<'_>) -> Result<Answer, Failure> {
+    let shared = call.shared;
+    let read = shared.desk.call(stored);
+    let stored = match tokio::time::timeout(PATIENCE, read).await {
+        Ok(Ok(stored)) => Some(stored),
+        // It was logged where it was found; the page says it too.
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let view = View {
+        now_us: now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX)),
+        can_sign_out: shared.guard.has_cookie(call.headers),
+        stored: stored.map(|raw| view(shared, raw)),
+        traffic: shared.metrics.history.stretches(EACH),
+        tally: shared.metrics.tally(),
+        done: match call.query.get("done").as_deref() {
+            Some("promoted") => Some("The model is the champion now."),
+            Some("back") => Some("The champion before is back."),
+            _ => None,
+        },
+    };
+    Ok(Answer::html(page(shared.shell(), &shared.schema, &view)))
+}
+
+/// What the store says, before it is read.
+struct Raw {
+    counts: mlp_store::Counts,
+    models: Vec<ModelRow>,
+    decisions: Vec<mlp_store::DecisionRow>,
+    reports: Vec<String>,
+}
+
+fn stored(store: &dyn Store) -> mlp_store::Result<Raw> {
+    Ok(Raw {
+        counts: store.counts()?,
+        models: store.models(MODELS)?,
+        decisions: store.decisions(DECISIONS)?,
+        reports: store
+            .task_results(TaskKind::Monitoring, REPORTS)?
+            .into_iter()
+            .map(|task| task.result)
+            .collect(),
+    })
+}
+
+fn view(_: &Shared, raw: Raw) -> Stored {
+    Stored {
+        items: raw.counts.items.unsigned_abs(),
+        users: raw.counts.users.unsigned_abs(),
+        models: raw.models.iter().map(model).collect(),
+        decisions: raw.decisions,
+        // A report of another version is left out, not the page.
+        reports: (raw.reports.iter())
+            .filter_map(|text| serde_json::from_str(text).ok())
+            .collect(),
+    }
+}
+
+fn model(row: &ModelRow) -> ModelView {
+    let artifact = Artifact::from_json(&row.artifact).ok();
+    let test = artifact.as_ref().map(|a| &a.test);
+    ModelView {
+        model_id: row.model_id,
+        created_us: row.created_us,
+        status: row.status,
+        share: row.use_percentage,
+        family: (artifact
+            .as_ref()
+            .and_then(|a| serde_json::to_value(a.family).ok()))
+        .and_then(|family| family.as_str().map(str::to_owned))
+        .unwrap_or_else(|| "unknown".to_owned()),
+        sessions: artifact.as_ref().map_or(0, |a| a.lineage.sessions as u64),
+        log_loss: test.and_then(|t| t.log_loss),
+        precision_at_1: test.and_then(|t| t.precision_at_1),
+    }
+}
+
+/// What is answered to who has not shown the token.
+pub(crate) fn ask_for_token(shared: &Shared, is_wrong: bool) -> Answer {
+    let page = login_page(shared.shell(), is_wrong);
+    Answer::new(StatusCode::UNAUTHORIZED, Content::Html, page)
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+fn with_cookie(answer: Answer, cookie: &str) -> Answer {
+    match HeaderValue::from_str(cookie) {
+        Ok(value) => answer.with_header(SET_COOKIE, value),
+        // Of digits and letters that a header can carry.
+        Err(_) => answer,
+    }
+}
+
+/// `POST /dashboard/login`.
+pub(super) fn login(call: &Call<'_>) -> Result<Answer, Failure> {
+    let token = only(call, "token")?;
+    let is_secure = cookie::is_secure(call.headers);
+    match call.shared.guard.trade(token.trim().as_bytes(), is_secure) {
+        Some(cookie) => Ok(with_cookie(Answer::see_other("/dashboard"), &cookie)),
+        None => Ok(ask_for_token(call.shared, true)),
+    }
+}
+
+/// `POST /dashboard/logout`.
+pub(super) fn logout(call: &Call<'_>) -> Answer {
+    let cookie = cookie::take(cookie::is_secure(call.headers));
+    with_cookie(Answer::see_other("/dashboard"), &cookie)
+}
+
+/// The value of a form that has one field.
+fn only(call: &Call<'_>, name: &str) -> Result<String, Failure> {
+    match form(call)?.as_slice() {
+        [(found, value)] if found == name => Ok(value.clone()),
+        _ => Err(Failure::Refused(format!("the form has to be `{name}`"))),
+    }
+}
+
+/// The champion that the confirming page spoke of, 0 for none.
+fn believed(call: &Call<'_>) -> Result<i64, Failure> {
+    let text = only(call, "champion")?;
+    let refused = || Failure::Refused("`champion` has to be a number".to_owned());
+    text.parse().map_err(|_| refused())
+}
+
+fn champion(store: &dyn Store) -> mlp_store::Result<Option<i64>> {
+    let models = store.serving_models()?;
+    let champion = models.iter().find(|m| m.status == ModelStatus::Champion);
+    Ok(champion.map(|m| m.model_id))
+}
+
+/// `GET /dashboard/promote/{model_id}`.
+pub(super) async fn confirm_promotion(call: &Call<'_>) -> Result<Answer, Failure> {
+    let id = call.id()?;
+    let read = move |store: &dyn Store| Ok((store.model(id)?, champion(store)?));
+    let (row, champion) = call.shared.desk.call(read).await?;
+    let row = row.ok_or(NO_MODEL)?;
+    let what = model(&row);
+    let page = confirm(call.shared.shell(), Confirm::Promote(&what), champion);
+    Ok(Answer::html(page))
+}
+
+/// `GET /dashboard/rollback`.
+pub(super) async fn confirm_rollback(call: &Call<'_>) -> Result<Answer, Failure> {
+    let champion = call.shared.desk.call(champion).await?;
+    if champion.is_none() {
+        return Err(NO_CHAMPION_BEFORE);
+    }
+    let page = confirm(call.shared.shell(), Confirm::Rollback, champion);
+    Ok(Answer::html(page))
+}
+
+/// What a decision by hand came to.
+enum Done {
+    Yes,
+    No,
+    /// The champion is another than the page said.
+    Changed,
+}
+
+async fn decide(call: &Call<'_>, id: i64, kind: DecisionKind) -> Result<Done, Failure> {
+    let believed = believed(call)?;
+    let decision = NewDecision {
+        kind,
+        reason: "by hand, on the dashboard".to_owned(),
+        evidence: "{}".to_owned(),
+    };
+    let decide = move |store: &dyn Store| {
+        if champion(store)?.unwrap_or(0) != believed {
+            return Ok(Done::Changed);
+        }
+        Ok(match store.decide(id, &decision)? {
+            true => Done::Yes,
+            false => Done::No,
+        })
+    };
+    let done = call.shared.desk.call(decide).await?;
+    if matches!(done, Done::Yes) {
+        refresh(call).await;
+    }
+    Ok(done)
+}
+
+const CHANGED: Failure =
+    Failure::Conflict("there is another champion by now: look at the dashboard again");
+
+/// `POST /dashboard/promote/{model_id}`.
+pub(super) async fn promote(call: &Call<'_>) -> Result<Answer, Failure> {
+    match decide(call, call.id()?, DecisionKind::Promote).await? {
+        Done::Yes => Ok(Answer::see_other("/dashboard?done=promoted")),
+        Done::No => Err(NO_MODEL),
+        Done::Changed => Err(CHANGED),
+    }
+}
+
+/// `POST /dashboard/rollback`.
+pub(super) async fn rollback(call: &Call<'_>) -> Result<Answer, Failure> {
+    match decide(call, 0, DecisionKind::Rollback).await? {
+        Done::Yes => Ok(Answer::see_other("/dashboard?done=back")),
+        Done::No => Err(NO_CHAMPION_BEFORE),
+        Done::Changed => Err(CHANGED),
+    }
+}

@@ -1,0 +1,162 @@
+//! Whether it is well, in one line.
+
+use mlp_core::drift::DriftVerdict;
+use mlp_core::watch::{PickRate, WatchReport};
+
+use super::view::{Stored, View};
+use crate::pages::words;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Good,
+    /// Nothing is wrong, and nothing is known to be right.
+    Unknown,
+    /// Worth a look.
+    Watch,
+    Bad,
+}
+
+/// The line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Health {
+    pub level: Level,
+    /// One or two words.
+    pub word: &'static str,
+    pub sentence: String,
+}
+
+/// The share of failed requests of the last minutes that is bad.
+const FAILING: f64 = 0.01;
+
+/// How many minutes of traffic are looked at for failures.
+const MINUTES: usize = 5;
+
+/// What a whole page says at once.
+pub(crate) fn health(view: &View) -> Health {
+    let Some(stored) = &view.stored else {
+        let sentence =
+            "The store does not answer. What follows is what this process knows by itself.";
+        return say(Level::Bad, "Store down", sentence);
+    };
+    if let Some(failing) = failing(view) {
+        return failing;
+    }
+    if let Some(report) = stored.newest()
+        && let Some(since) = report.alarm_since_us
+    {
+        return alarm(report, since, view.now_us);
+    }
+    without_alarm(view, stored)
+}
+
+fn say(level: Level, word: &'static str, sentence: impl Into<String>) -> Health {
+    Health {
+        level,
+        word,
+        sentence: sentence.into(),
+    }
+}
+
+fn failing(view: &View) -> Option<Health> {
+    let last = view.traffic.iter().rev().take(MINUTES);
+    let (requests, failures) = last.fold((0, 0), |(r, f), s| (r + s.requests, f + s.failures));
+    if failures == 0 || (failures as f64) < FAILING * requests as f64 {
+        return None;
+    }
+    let sentence = format!(
+        "{} of the last {} requests failed by a fault of the server's.",
+        words::count(failures),
+        words::count(requests)
+    );
+    Some(say(Level::Bad, "Failing", sentence))
+}
+
+fn alarm(report: &WatchReport, since: i64, now_us: i64) -> Health {
+    let what = report
+        .drift
+        .as_ref()
+        .map_or("", |drift| drift.sentence.as_str());
+    let sentence = format!("It began {}. {what}", words::ago(since, now_us));
+    say(Level::Bad, "Alarm", sentence.trim_end())
+}
+
+fn without_alarm(view: &View, stored: &Stored) -> Health {
+    if stored.items == 0 {
+        return say(Level::Unknown, "Empty", "There is nothing to rank yet.");
+    }
+    let Some(champion) = stored.champion() else {
+        let sentence = "There is no model yet: every list is in random order, and answers are collected for the first one.";
+        return say(Level::Unknown, "No model yet", sentence);
+    };
+    let id = champion.model_id;
+    let Some(report) = stored.newest() else {
+        let sentence = format!("Model {id} answers. Nobody has looked at its traffic yet.");
+        return say(Level::Unknown, "Not looked yet", sentence);
+    };
+    let looked = words::ago(report.created_us, view.now_us);
+    if let Some(rate) = champion_rate(report)
+        && let (Some(found), Some(high), Some(expected)) = (rate.rate, rate.high, rate.expected)
+        && high < expected
+    {
+        let sentence = format!(
+            "Users pick less than model {id} expects: {}, where it expects {}. Last look {looked}.",
+            words::percent(found),
+            words::percent(expected)
+        );
+        return say(Level::Watch, "Fewer picks", sentence);
+    }
+    match report.drift.as_ref().map(|drift| drift.verdict) {
+        Some(DriftVerdict::Calm) => {
+            let picks = picks(report);
+            let sentence = format!(
+                "Model {id} sees the traffic that it was trained on{picks}. Last look {looked}."
+            );
+            say(Level::Good, "Well", sentence)
+        }
+        Some(DriftVerdict::Drift) => {
+            let sentence = format!(
+                "The last look, {looked}, found a change that is not confirmed yet. {}",
+                report
+                    .drift
+                    .as_ref()
+                    .map_or("", |drift| drift.sentence.as_str())
+            );
+            say(Level::Watch, "A change", sentence)
+        }
+        Some(DriftVerdict::TooFew) | None => {
+            let why = report
+                .no_drift
+                .clone()
+                .or_else(|| Some(report.drift.as_ref()?.sentence.clone()));
+            let why = why.unwrap_or_else(|| "there are too few requests".to_owned());
+            let sentence = format!("Model {id} answers. No verdict yet: {why}");
+            say(Level::Unknown, "No verdict yet", sentence)
+        }
+    }
+}
+
+/// The pick rate of the model that was champion at the look.
+pub(super) fn champion_rate(report: &WatchReport) -> Option<&PickRate> {
+    let id = report.model_id?;
+    report
+        .quality
+        .models
+        .iter()
+        .find(|rate| rate.model_id == id)
+}
+
+fn picks(report: &WatchReport) -> String {
+    match champion_rate(report) {
+        Some(PickRate {
+            rate: Some(rate),
+            expected: Some(expected),
+            ..
+        }) => format!(
+            ", and users pick as it expects: {} of answers, expected {}",
+            words::percent(*rate),
+            words::percent(*expected)
+        ),
+        _ => String::new(),
+    }
+}
