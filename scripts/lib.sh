@@ -340,6 +340,11 @@ reachable_prometheus() {
     have prometheus && have promtool
 }
 
+# The tests drive it over WebDriver.
+reachable_chromium() {
+    have chromedriver && { have chromium || have chromium-browser || have google-chrome; }
+}
+
 # What building and testing needs. Services for the tests are provided here too.
 prepare() {
     require_cargo
@@ -351,4 +356,5 @@ prepare() {
     provide redis redis-server
     provide redis_programs redis-server
     provide celery python3 python3-venv
+    provide chromium chromium chromium-driver
 }

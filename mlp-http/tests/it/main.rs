@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod browser;
 mod content;
 mod contract;
 mod dashboard;
