@@ -14,6 +14,7 @@ pub(crate) enum Scope {
     Content,
     Training,
     Models,
+    Drift,
     Ops,
 }
 
@@ -42,6 +43,10 @@ pub(crate) enum Endpoint {
     Model,
     Promote,
     Rollback,
+    Drift,
+    DriftHistory,
+    DriftRun,
+    DriftStatus,
     Metrics,
     OpenApi,
     Docs,
@@ -56,6 +61,8 @@ pub(crate) enum Parameter {
     Limit,
     /// How many rows.
     PageLimit,
+    /// How many reports.
+    HistoryLimit,
     After,
     Wait,
     Explain,
@@ -179,7 +186,14 @@ impl Spec {
 
 /// The table for a schema.
 pub(crate) fn routes(schema: &Schema) -> Vec<Route> {
-    let groups = [inference(), training(), content(), models(), service()];
+    let groups = [
+        inference(),
+        training(),
+        content(),
+        models(),
+        drift(),
+        service(),
+    ];
     groups
         .iter()
         .flatten()
@@ -261,6 +275,21 @@ fn models() -> Vec<Spec> {
             "Make a model the champion").fails(&[404, 422]),
         spec(Method::POST, "/models/rollback", Models, Endpoint::Rollback, Shape::Model,
             "Bring the champion before this one back").fails(&[409]),
+    ]
+}
+
+#[rustfmt::skip]
+fn drift() -> Vec<Spec> {
+    use Scope::Drift;
+    vec![
+        spec(Method::GET, "/drift", Drift, Endpoint::Drift, Shape::WatchReport,
+            "What the newest look at the traffic found").fails(&[404]),
+        spec(Method::GET, "/drift/history", Drift, Endpoint::DriftHistory, Shape::WatchReports,
+            "What looks at the traffic found, the newest first").with(&[Parameter::HistoryLimit]).fails(&[422]),
+        spec(Method::POST, "/drift/run", Drift, Endpoint::DriftRun, Shape::Task,
+            "Look at the traffic now; while a look is pending, that one's task is the answer. It sets no alarm off: the looks of the schedule do").fails(&[503]),
+        spec(Method::GET, "/drift/status/{task_id}", Drift, Endpoint::DriftStatus, Shape::Task,
+            "How far a look is. 500 where it failed").with(&[Parameter::Wait]).fails(&[404, 422, 500]),
     ]
 }
 

@@ -1,8 +1,10 @@
 //! The shapes of bodies, as JSON Schema made from the domain's schema.
 
 use mlp_core::{Column, Entity, Field, FieldType, MAX_LIST, MAX_TEXT, Schema};
-use mlp_store::ModelStatus;
+use mlp_store::{ModelStatus, TaskKind};
 use serde_json::{Map, Value as Json, json};
+
+mod reports;
 
 /// What a body looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +26,8 @@ pub(crate) enum Shape {
     UserRows,
     Model,
     Models,
+    WatchReport,
+    WatchReports,
     Greeting,
     Health,
     Ready,
@@ -65,6 +69,8 @@ impl Shape {
             Self::UserRows => list("User"),
             Self::Model => to("Model"),
             Self::Models => list("Model"),
+            Self::WatchReport => to("WatchReport"),
+            Self::WatchReports => list("WatchReport"),
             Self::Greeting | Self::Metrics | Self::Page => json!({ "type": "string" }),
             Self::Health => json!({
                 "type": "object",
@@ -95,7 +101,7 @@ pub(crate) fn definitions(schema: &Schema) -> Json {
         "Task": object(&[
             ("task_id", uuid()),
             ("status", json!({ "enum": ["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE"] })),
-            ("type", json!({ "enum": ["inference", "training"] })),
+            ("type", json!({ "enum": TaskKind::ALL.map(TaskKind::name) })),
         ]),
         "Selection": object(&[("task_id", uuid()), (&item_id, json!({ "type": "integer", "minimum": -1 }))]),
         "Result": object(&[
@@ -112,6 +118,10 @@ pub(crate) fn definitions(schema: &Schema) -> Json {
             (&schema.user.table, json!({ "type": "integer" })),
         ]),
         "Model": model(),
+        "WatchReport": reports::watch(),
+        "DriftReport": reports::drift(),
+        "FeatureDrift": reports::feature(),
+        "Quality": reports::quality(),
         "Ready": object(&[
             ("status", json!({ "const": "ready" })),
             ("items", json!({ "type": "integer" })),
@@ -170,7 +180,7 @@ fn model() -> Json {
         ),
         (
             "decision",
-            json!({ "type": ["string", "null"], "description": "the last decision about it" }),
+            json!({ "type": ["string", "null"], "description": "the last decision about it, alarms about the traffic apart" }),
         ),
         ("family", json!({ "type": ["string", "null"] })),
         ("train", json!({ "type": ["object", "null"] })),

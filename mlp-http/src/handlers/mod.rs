@@ -1,6 +1,7 @@
 //! What the routes do.
 
 mod content;
+mod drift;
 mod inference;
 mod models;
 mod results;
@@ -60,6 +61,10 @@ pub(crate) async fn run(call: &Call<'_>) -> Result<Answer, Failure> {
         Endpoint::Model => models::one(call).await,
         Endpoint::Promote => models::promote(call).await,
         Endpoint::Rollback => models::rollback(call).await,
+        Endpoint::Drift => drift::newest(call).await,
+        Endpoint::DriftHistory => drift::history(call).await,
+        Endpoint::DriftRun => drift::run(call).await,
+        Endpoint::DriftStatus => tasks::status(call, mlp_store::TaskKind::Monitoring).await,
         Endpoint::Root => Ok(service::root(call)),
         Endpoint::Healthz => Ok(service::healthz()),
         Endpoint::Readyz => service::readyz(call).await,

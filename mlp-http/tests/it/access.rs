@@ -39,8 +39,8 @@ fn a_token_protects_what_is_not_for_all() {
             }
         }
     }
-    // Content, training and models; inference, the description and health are for all.
-    assert_eq!(protected, 16);
+    // Content, training, models and drift; inference, the description and health are for all.
+    assert_eq!(protected, 20);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod access;
 mod content;
 mod contract;
 mod drain;
+mod drift;
 mod failures;
 mod handle;
 mod idempotency;
