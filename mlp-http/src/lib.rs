@@ -42,3 +42,9 @@ pub const DEFAULT_PAGE: usize = 1000;
 
 /// How many rows a page has at most.
 pub const MAX_PAGE: usize = 10_000;
+
+/// Reports of looks at the traffic on a page, where nothing else is said.
+pub const DEFAULT_REPORTS: usize = 20;
+
+/// The most reports on a page: one has tens of kilobytes.
+pub const MAX_REPORTS: usize = 200;

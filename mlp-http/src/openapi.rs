@@ -21,6 +21,7 @@ impl Parameter {
         let (name, place, text) = match self {
             Self::Limit => ("limit", "query", "how many results"),
             Self::PageLimit => ("limit", "query", "how many rows"),
+            Self::HistoryLimit => ("limit", "query", "how many reports"),
             Self::After => ("after", "query", "only rows with a greater id"),
             Self::Wait => ("wait", "query", "seconds to wait for the end, at most 30"),
             Self::Explain => (
@@ -47,6 +48,10 @@ impl Parameter {
             Self::PageLimit => json!({
                 "type": "integer", "minimum": 1, "default": crate::DEFAULT_PAGE,
                 "description": format!("more than {} is {}", crate::MAX_PAGE, crate::MAX_PAGE)
+            }),
+            Self::HistoryLimit => json!({
+                "type": "integer", "minimum": 1, "default": crate::DEFAULT_REPORTS,
+                "description": format!("more than {most} is {most}", most = crate::MAX_REPORTS)
             }),
             Self::After => json!({ "type": "integer", "default": 0 }),
             Self::Wait => json!({ "type": "number", "minimum": 0, "default": 0 }),

@@ -19,6 +19,7 @@ pub(crate) enum Scope {
     Content,
     Training,
     Models,
+    Drift,
     Ops,
 }
 
@@ -47,6 +48,10 @@ pub(crate) enum Endpoint {
     Model,
     Promote,
     Rollback,
+    Drift,
+    DriftHistory,
+    DriftRun,
+    DriftStatus,
     Metrics,
     OpenApi,
     Docs,
@@ -72,6 +77,8 @@ pub(crate) enum Parameter {
     Limit,
     /// How many rows.
     PageLimit,
+    /// How many reports.
+    HistoryLimit,
     After,
     Wait,
     Explain,
@@ -216,6 +223,7 @@ pub(crate) fn routes(schema: &Schema) -> Vec<Route> {
         training(),
         content(),
         models(),
+        drift(),
         pages(),
         service(),
     ];
@@ -331,6 +339,21 @@ fn pages() -> Vec<Spec> {
             .takes(Shape::DecisionForm).fails(&[400, 409]),
         spec(Method::GET, "/assets/{file}", Public, Endpoint::Asset, Shape::Asset,
             "The pages' style and script").fails(&[404]),
+    ]
+}
+
+#[rustfmt::skip]
+fn drift() -> Vec<Spec> {
+    use Scope::Drift;
+    vec![
+        spec(Method::GET, "/drift", Drift, Endpoint::Drift, Shape::WatchReport,
+            "What the newest look at the traffic found").fails(&[404]),
+        spec(Method::GET, "/drift/history", Drift, Endpoint::DriftHistory, Shape::WatchReports,
+            "What looks at the traffic found, the newest first").with(&[Parameter::HistoryLimit]).fails(&[422]),
+        spec(Method::POST, "/drift/run", Drift, Endpoint::DriftRun, Shape::Task,
+            "Look at the traffic now; while a look is pending, that one's task is the answer. It sets no alarm off: the looks of the schedule do").fails(&[503]),
+        spec(Method::GET, "/drift/status/{task_id}", Drift, Endpoint::DriftStatus, Shape::Task,
+            "How far a look is. 500 where it failed").with(&[Parameter::Wait]).fails(&[404, 422, 500]),
     ]
 }
 

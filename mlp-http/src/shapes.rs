@@ -1,8 +1,10 @@
 //! The shapes of bodies, as JSON Schema made from the domain's schema.
 
 use mlp_core::{Column, Entity, Field, FieldType, MAX_LIST, MAX_TEXT, Schema};
-use mlp_store::ModelStatus;
+use mlp_store::{ModelStatus, TaskKind};
 use serde_json::{Map, Value as Json, json};
+
+mod reports;
 
 use crate::body::Encoding;
 
@@ -26,6 +28,8 @@ pub(crate) enum Shape {
     UserRows,
     Model,
     Models,
+    WatchReport,
+    WatchReports,
     Greeting,
     Health,
     Ready,
@@ -88,6 +92,8 @@ impl Shape {
             Self::Greeting | Self::Metrics | Self::Page | Self::Asset => {
                 json!({ "type": "string" })
             }
+            Self::WatchReport => to("WatchReport"),
+            Self::WatchReports => list("WatchReport"),
             Self::Health => json!({
                 "type": "object",
                 "properties": { "status": { "const": "ok" } },
@@ -121,7 +127,7 @@ pub(crate) fn definitions(schema: &Schema) -> Json {
         "Task": object(&[
             ("task_id", uuid()),
             ("status", json!({ "enum": ["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE"] })),
-            ("type", json!({ "enum": ["inference", "training"] })),
+            ("type", json!({ "enum": TaskKind::ALL.map(TaskKind::name) })),
         ]),
         "Selection": object(&[("task_id", uuid()), (&item_id, json!({ "type": "integer", "minimum": -1 }))]),
         "Result": object(&[
@@ -142,6 +148,10 @@ pub(crate) fn definitions(schema: &Schema) -> Json {
         "LoginForm": form([("token", true)]),
         "DecisionForm": form([("champion", true)]),
         "Model": model(),
+        "WatchReport": reports::watch(),
+        "DriftReport": reports::drift(),
+        "FeatureDrift": reports::feature(),
+        "Quality": reports::quality(),
         "Ready": object(&[
             ("status", json!({ "const": "ready" })),
             ("items", json!({ "type": "integer" })),
@@ -215,7 +225,7 @@ fn model() -> Json {
         ),
         (
             "decision",
-            json!({ "type": ["string", "null"], "description": "the last decision about it" }),
+            json!({ "type": ["string", "null"], "description": "the last decision about it, alarms about the traffic apart" }),
         ),
         ("family", json!({ "type": ["string", "null"] })),
         ("train", json!({ "type": ["object", "null"] })),

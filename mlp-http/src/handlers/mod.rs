@@ -2,6 +2,7 @@
 
 mod content;
 mod dashboard;
+mod drift;
 mod inference;
 mod models;
 mod pages;
@@ -64,6 +65,10 @@ pub(crate) async fn run(call: &Call<'_>) -> Result<Answer, Failure> {
         Endpoint::Model => models::one(call).await,
         Endpoint::Promote => models::promote(call).await,
         Endpoint::Rollback => models::rollback(call).await,
+        Endpoint::Drift => drift::newest(call).await,
+        Endpoint::DriftHistory => drift::history(call).await,
+        Endpoint::DriftRun => drift::run(call).await,
+        Endpoint::DriftStatus => tasks::status(call, mlp_store::TaskKind::Monitoring).await,
         Endpoint::Root => Ok(service::root(call)),
         Endpoint::Try => pages::ask(call).await,
         Endpoint::TryResults => pages::results(call).await,

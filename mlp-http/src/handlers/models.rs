@@ -15,10 +15,12 @@ const NO_MODEL: Failure = Failure::NotFound("no such model");
 /// Decisions that are looked through for a model's last one.
 const DECISIONS: usize = 1000;
 
-/// The models, each with the last decision about it.
+/// The models, each with the last decision about it. An alarm is about the traffic, and says nothing of
+/// why a model stands where it does.
 fn values(store: &dyn Store, models: &[ModelRow]) -> Result<Vec<Json>, StoreError> {
     let decisions = store.decisions(DECISIONS)?;
-    let last = |id| decisions.iter().find(|d| d.model_id == id);
+    let about = |d: &&DecisionRow| !d.decision.kind.is_about_traffic();
+    let last = |id| (decisions.iter().filter(about)).find(|d| d.model_id == id);
     Ok((models.iter())
         .map(|model| value(model, last(model.model_id)))
         .collect())

@@ -1,4 +1,4 @@
-//! How far tasks are, and the start of a training.
+//! How far tasks are, and the start of those that are no inferences.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ const MAX_WAIT: f64 = 30.0;
 
 const NOT_FOUND: Failure = Failure::NotFound("no such task");
 
-/// `GET /inference/status/{task_id}` and `GET /train/status/{task_id}`.
+/// `GET /inference/status/{task_id}`, and the same of trainings and looks at the traffic.
 pub(super) async fn status(call: &Call<'_>, kind: TaskKind) -> Result<Answer, Failure> {
     // A wait that outlives the request would end in an error.
     let left = call.shared.options.request_deadline.as_secs_f64() - 1.0;
@@ -70,10 +70,19 @@ async fn wait_for(
 
 /// `POST /train/start`.
 pub(super) async fn train(call: &Call<'_>) -> Result<Answer, Failure> {
+    enqueue(call, TaskKind::Training, "{}").await
+}
+
+/// Adds a task of a kind that is unique while one is pending; answers that one, or the new one.
+pub(super) async fn enqueue(
+    call: &Call<'_>,
+    kind: TaskKind,
+    payload: &str,
+) -> Result<Answer, Failure> {
     let task = NewTask {
         task_id: TaskId::new_v7(),
-        kind: TaskKind::Training,
-        payload: "{}".to_owned(),
+        kind,
+        payload: payload.to_owned(),
     };
     let enqueue = move |store: &dyn mlp_store::Store| {
         let task_id = store.enqueue(&task)?;
@@ -81,6 +90,9 @@ pub(super) async fn train(call: &Call<'_>) -> Result<Answer, Failure> {
         Ok((task_id, view.map_or(TaskStatus::Pending, |v| v.status)))
     };
     let (task_id, status) = call.shared.desk.call(enqueue).await?;
-    let kind = TaskKind::Training.name();
-    Ok(Answer::json(wire::task(task_id, status.name(), kind)))
+    Ok(Answer::json(wire::task(
+        task_id,
+        status.name(),
+        kind.name(),
+    )))
 }

@@ -63,6 +63,7 @@ fn group(route: &Route) -> &'static str {
         Scope::Content => "content",
         Scope::Training => "training",
         Scope::Models => "models",
+        Scope::Drift => "drift",
     }
 }
 

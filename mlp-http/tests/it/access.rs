@@ -39,8 +39,9 @@ fn a_token_protects_what_is_not_for_all() {
             }
         }
     }
-    // Content, training, models and the dashboard; inference, the description and health are for all.
-    assert_eq!(protected, 21);
+    // Content, training, models, drift and the dashboard; inference, the description and health are
+    // for all.
+    assert_eq!(protected, 25);
 }
 
 #[test]

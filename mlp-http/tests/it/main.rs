@@ -7,6 +7,7 @@ mod content;
 mod contract;
 mod dashboard;
 mod drain;
+mod drift;
 mod failures;
 mod handle;
 mod idempotency;
