@@ -11,6 +11,7 @@ mod db;
 mod demo;
 mod doctor;
 mod domain;
+mod drift;
 mod error;
 mod evaluate;
 mod health;
@@ -76,6 +77,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Play the closed loop with simulated users, round after round, once for each way to retrain
     Simulate(closed_loop::Simulate),
+    /// Say whether the requests of now are those that the champion was trained on
+    Drift(drift::Drift),
     /// The models: list, show, promote, roll back, export, import, log of decisions
     #[command(subcommand)]
     Models(models::Command),
@@ -93,7 +96,8 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
-/// Runs the program; gives the exit code: 0, 1 for what went wrong, 2 for what was asked wrongly.
+/// Runs the program; gives the exit code: 0, 1 for what went wrong, 2 for what was asked wrongly, 3 for
+/// requests that drifted.
 /// `dotenv` is what [`load_dotenv`] said: only the doctor goes on after a fault.
 pub fn main(
     argv: impl IntoIterator<Item = OsString>,
@@ -124,7 +128,7 @@ pub fn main(
         .and_then(|()| log_to_stderr(filter))
         .and_then(|()| run(&cli))
     {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(error.code())
@@ -132,16 +136,18 @@ pub fn main(
     }
 }
 
-fn run(cli: &Cli) -> Result<()> {
+fn run(cli: &Cli) -> Result<ExitCode> {
     // Made by those who need it: `health` must work where no database is named.
     let context = || Context::new(&cli.common);
-    match &cli.command {
+    let done = match &cli.command {
         Command::Up(up) => up::up(up, &context()?),
         Command::Serve(serve) => up::serve(serve, &context()?),
         Command::Worker(worker) => up::worker(worker, &context()?),
         Command::Train(train) => train::run(train, &context()?),
         Command::Evaluate(evaluate) => evaluate::run(evaluate, &context()?),
         Command::Simulate(simulate) => closed_loop::run(simulate, &context()?),
+        // It alone has more to say than that it went well.
+        Command::Drift(drift) => return drift::run(drift, &context()?),
         Command::Models(command) => models::run(command, &context()?),
         Command::Items(command) => items::run(command, &context()?),
         Command::Db(command) => db::run(command, &context()?),
@@ -149,7 +155,8 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Demo(demo) => demo::run(demo, &context()?),
         // It was run before: it needs no context.
         Command::Doctor(_) => Ok(()),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Of lapin's own lines only what is asked for by name: it calls an error what is looked for and not

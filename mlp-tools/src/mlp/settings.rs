@@ -325,6 +325,11 @@ pub fn retraining(name: &str, seconds: f64) -> Result<Duration> {
     in_range(name, seconds, 1.0, 86_400.0 * 366.0)
 }
 
+/// A time about watching, from seconds: the demo looks often.
+pub fn watching(name: &str, seconds: f64) -> Result<Duration> {
+    in_range(name, seconds, 0.1, 86_400.0 * 366.0)
+}
+
 /// The share of sessions that are shown random items.
 pub fn exploration(share: f64) -> Result<f64> {
     match share {

@@ -33,6 +33,7 @@ pub fn run(train: &Train, context: &Context) -> Result<()> {
     let live = Live::start(store.clone(), schema.clone(), LiveOptions::default())?;
     let options = WorkerOptions {
         inference: false,
+        watching: false,
         ..WorkerOptions::default()
     };
     let worker = Worker::start(store.clone(), schema, live, options).map_err(Error::run)?;
@@ -56,6 +57,7 @@ pub fn enqueue(store: &dyn Store, reason: &str, settle_s: Option<f64>) -> Result
     let request = TrainingRequest {
         reason: reason.to_owned(),
         settle_s,
+        ..TrainingRequest::default()
     };
     Ok(Queue::enqueue(
         store,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use mlp_store::{EXPLORATION_SETTING, Store};
-use mlp_worker::{TriggerOptions, WorkerOptions};
+use mlp_worker::{TriggerOptions, WatchOptions, WorkerOptions};
 
 use super::begin::Beginning;
 use super::celery::Celery;
@@ -54,7 +54,10 @@ pub struct Learning {
     #[command(flatten)]
     pub retraining: Retraining,
 
-    /// Where promotions and rollbacks are told, each as a POST of JSON: `http://HOST[:PORT]/PATH`
+    #[command(flatten)]
+    pub watching: Watching,
+
+    /// Where promotions, rollbacks and alarms about the traffic are told, each as a POST of JSON: `http://HOST[:PORT]/PATH`
     #[arg(
         long,
         env = "MLP_WEBHOOK_URL",
@@ -91,6 +94,19 @@ pub struct Retraining {
     #[arg(long, env = "MLP_RETRAIN_ON_LOSS")]
     pub retrain_on_loss: bool,
 
+    /// Train a model when the requests are not those any more that the champion was trained on: while
+    /// an alarm is on, on what was answered after the change, where that is enough
+    #[arg(
+        long,
+        env = "MLP_RETRAIN_ON_DRIFT",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true",
+        default_value_t = true,
+        value_name = "BOOL"
+    )]
+    pub retrain_on_drift: bool,
+
     /// The least time between two trainings that start by themselves, in seconds
     #[arg(
         long,
@@ -110,6 +126,7 @@ impl Default for Retraining {
             retrain_every: 0.0,
             retrain_answers: 0,
             retrain_on_loss: false,
+            retrain_on_drift: true,
             retrain_cooldown: COOLDOWN_S,
         }
     }
@@ -123,7 +140,58 @@ impl Retraining {
                 .transpose()?,
             answers: (self.retrain_answers > 0).then_some(self.retrain_answers),
             loss: self.retrain_on_loss,
+            drift: self.retrain_on_drift,
             cooldown: settings::retraining("retrain-cooldown", self.retrain_cooldown)?,
+        })
+    }
+}
+
+/// Flags about watching the traffic.
+#[derive(Args, Clone, Debug)]
+pub struct Watching {
+    /// Look at the newest requests every so many seconds, where at least 50 are new; 0: never
+    #[arg(
+        long,
+        env = "MLP_WATCH_EVERY_S",
+        default_value_t = WATCH_EVERY_S,
+        value_name = "SECONDS"
+    )]
+    pub watch_every: f64,
+
+    /// How many of the newest requests are looked at
+    #[arg(
+        long,
+        env = "MLP_WATCH_WINDOW",
+        default_value_t = WATCH_WINDOW,
+        value_parser = clap::value_parser!(u32).range(100..=100_000),
+        value_name = "N"
+    )]
+    pub watch_window: u32,
+}
+
+/// The defaults of `--watch-every` and `--watch-window`.
+const WATCH_EVERY_S: f64 = 60.0;
+const WATCH_WINDOW: u32 = 1000;
+
+impl Default for Watching {
+    fn default() -> Self {
+        Self {
+            watch_every: WATCH_EVERY_S,
+            watch_window: WATCH_WINDOW,
+        }
+    }
+}
+
+impl Watching {
+    fn options(&self) -> Result<WatchOptions> {
+        let every = match self.watch_every {
+            0.0 => std::time::Duration::ZERO,
+            seconds => settings::watching("watch-every", seconds)?,
+        };
+        Ok(WatchOptions {
+            every,
+            window: self.watch_window as usize,
+            ..WatchOptions::default()
         })
     }
 }
@@ -140,6 +208,7 @@ impl Learning {
     pub fn options(&self, store: &dyn Store) -> Result<WorkerOptions> {
         let settle = settings::settle(self.settle)?;
         let triggers = self.retraining.options()?;
+        let watch = self.watching.options()?;
         // Empty, as Compose hands on what is not set: as it is.
         if let Some(text) = self.exploration.as_deref().filter(|text| !text.is_empty()) {
             let share = settings::exploration_of(text)?.to_string();
@@ -150,6 +219,7 @@ impl Learning {
         Ok(WorkerOptions {
             settle,
             triggers,
+            watch,
             ..WorkerOptions::default()
         })
     }
@@ -265,6 +335,7 @@ pub fn worker(worker: &WorkerOnly, context: &Context) -> Result<()> {
         lease,
         inference: worker.only != Only::Training,
         training: worker.only != Only::Inference,
+        watching: worker.only != Only::Inference,
         ..worker.learning.options(&*store)?
     };
     let parts = Parts {

@@ -221,12 +221,13 @@ async fn post(
     }
 }
 
-/// What changes who answers.
+/// What changes who answers, and what somebody may have to know of the traffic.
 fn is_news(kind: DecisionKind) -> bool {
-    matches!(
-        kind,
-        DecisionKind::Promote | DecisionKind::Rollback | DecisionKind::Withdraw
-    )
+    kind.is_about_traffic()
+        || matches!(
+            kind,
+            DecisionKind::Promote | DecisionKind::Rollback | DecisionKind::Withdraw
+        )
 }
 
 #[cfg(test)]

@@ -36,8 +36,8 @@ fn works(data: &Path, args: &[&str]) -> String {
 fn help_has_examples_and_needs_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let commands = [
-        "up", "serve", "worker", "train", "evaluate", "models", "items", "db", "health", "demo",
-        "doctor",
+        "up", "serve", "worker", "train", "evaluate", "drift", "models", "items", "db", "health",
+        "demo", "doctor",
     ];
     let all = works(dir.path(), &["--help"]);
     for command in commands {

@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod deploy;
 mod doctor;
+mod drift;
 mod faulty;
 mod health;
 mod log;

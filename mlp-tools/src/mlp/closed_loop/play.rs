@@ -95,6 +95,7 @@ fn worker(
 ) -> Result<Worker> {
     let options = WorkerOptions {
         inference: false,
+        watching: false,
         settle: Duration::ZERO,
         // A round is shorter than the time between two looks of a worker: `Game::judge` looks.
         judging: JudgingOptions {

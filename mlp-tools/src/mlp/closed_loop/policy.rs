@@ -50,6 +50,7 @@ impl Policy {
                 explored: 0,
                 enough_explored: usize::MAX,
                 others: 900,
+                ..DataOptions::default()
             },
             _ => DataOptions::default(),
         }

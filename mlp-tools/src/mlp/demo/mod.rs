@@ -15,7 +15,7 @@ use super::seed::{self, Configs};
 use super::server::{Parts, Server};
 use super::settings::{Database, Serving};
 use super::train;
-use super::up::{Learning, Retraining};
+use super::up::{Learning, Retraining, Watching};
 
 /// The whole story with simulated users, told as it happens: data is made, a first model is
 /// trained on little of it, users come and choose, a second model is trained on their choices,
@@ -149,6 +149,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         settle: SETTLE_S,
         exploration: Some(demo.exploration.to_string()),
         retraining: Retraining::default(),
+        watching: Watching::default(),
         webhook: None,
     };
     let mut worker = learning.options(&*store)?;
