@@ -90,15 +90,17 @@ fn report(profile: &Profile, spans: &[Counts], policy: Policy) -> DriftReport {
     let family = TESTS * profile.features.len() as f64 * policy.lengths().len() as f64;
     let (mut features, mut others) = (Vec::new(), OtherRules::default());
     for (i, feature) in profile.features.iter().enumerate() {
-        let counts = spans.iter().map(|span| &span.features[i]);
-        let found = counts.map(|counts| (test(feature, counts), counts));
-        let Some((found, counts)) = found.min_by(|a, b| a.0.least.total_cmp(&b.0.least)) else {
+        let tested: Vec<(Found, &FeatureCounts)> = (spans.iter())
+            .map(|span| (test(feature, &span.features[i]), &span.features[i]))
+            .collect();
+        let Some((found, counts)) = least_likely(&tested) else {
             continue;
         };
+        // The better of two windows is our choice, not that of the other rules.
+        let (whole, all) = &tested[0];
+        others.add(feature, whole, all);
         let judged = enough.then_some((family, alpha));
-        let found = describe(feature, counts, &found, judged);
-        others.add(&found, feature, counts);
-        features.push(found);
+        features.push(describe(feature, counts, &found, judged));
     }
     let verdict = match () {
         () if !enough => DriftVerdict::TooFew,
@@ -117,6 +119,12 @@ fn report(profile: &Profile, spans: &[Counts], policy: Policy) -> DriftReport {
     };
     report.sentence = words::sentence(&report);
     report
+}
+
+/// The window that is least like the reference, and of equals the first.
+fn least_likely<'a>(tested: &[(Found, &'a FeatureCounts)]) -> Option<(Found, &'a FeatureCounts)> {
+    let least = tested.iter().min_by(|a, b| a.0.least.total_cmp(&b.0.least));
+    least.copied()
 }
 
 /// What a feature's tests say of one window.
@@ -267,21 +275,21 @@ fn psi_p(psi: f64, pair: BinnedPair<'_>) -> Option<f64> {
 }
 
 impl OtherRules {
-    /// What each would have said of this feature.
-    fn add(&mut self, found: &FeatureDrift, profile: &FeatureProfile, counts: &FeatureCounts) {
-        let bins = profile.bins();
+    /// What each would have said of this feature, whose longest window has these counts.
+    fn add(&mut self, feature: &FeatureProfile, found: &Found, counts: &FeatureCounts) {
+        let bins = feature.bins();
         // As it is computed elsewhere, shares being at least 0.0001.
         let psi = BinnedPair::new(&bins, &counts.bins)
             .ok()
             .and_then(|pair| psi(pair, Smoothing::Floor(1e-4)));
         if psi.is_some_and(|psi| psi > 0.1) {
-            self.psi_over_0_1.push(found.name.clone());
+            self.psi_over_0_1.push(feature.name.clone());
         }
-        let p = found.statistics.ks_p.or(found.statistics.chi2_p);
+        let p = found.ks.map(|ks| ks.1).or(found.binned);
         if p.is_some_and(|p| p < 0.05) {
-            self.ks_uncorrected.push(found.name.clone());
+            self.ks_uncorrected.push(feature.name.clone());
         }
-        self.always.push(found.name.clone());
+        self.always.push(feature.name.clone());
     }
 }
 

@@ -55,7 +55,7 @@ fn upper_tail(r: u64, m: u64, c: u64, n: u64) -> f64 {
 /// continuous distribution: Kolmogorov's series with the correction that J. L. Hodges (*The
 /// significance probability of the Smirnov two-sample test*, Arkiv för Matematik 3, 1958, 469–486,
 /// eq. 5.3) has for one side, on both. Held against the exact probability it is within 7 % of it at 1 %
-/// and within 10 % at a millionth for windows from 250, greater for smaller ones; with ties it is too
+/// and within 10 % at a millionth for windows of 500 and more, greater for smaller ones; with ties it is too
 /// great.
 pub(crate) fn ks_p(n: u64, m: u64, d: f64) -> f64 {
     if n == 0 || m == 0 {

@@ -162,7 +162,7 @@ fn single_tests_are_wrong_as_often_as_they_say() {
 
 #[test]
 fn one_look_is_seldom_wrong() {
-    looks(1000, 300);
+    looks(1000, 150);
 }
 
 #[test]

@@ -98,8 +98,8 @@ fn power(change: Change, reference: usize, limit: usize, runs: u64) -> f64 {
 
 #[test]
 fn drift_is_found_in_time() {
-    // Where 95 % are found, 15 or fewer of 20 are in under one of 1,000 tries: scipy.stats.binom
-    // .cdf(15, 20, 0.95) is 0.0026, .cdf(14, 20, 0.95) 0.0003, SciPy 1.17.1.
+    // Where 95 % are found, 14 or fewer of 20 are so in 0.03 % of tries: scipy.stats.binom.cdf(14,
+    // 20, 0.95), SciPy 1.17.1.
     assert!(power(Change::Noisy, 2000, 500, 20) >= 0.75);
     assert!(power(Change::MetaN, 2000, 1000, 20) >= 0.75);
 }
@@ -110,6 +110,6 @@ fn in_full() {
     for reference in [1000, 2000, 10_000] {
         let noisy = power(Change::Noisy, reference, 500, runs(2000));
         let meta_n = power(Change::MetaN, reference, 1000, runs(2000));
-        assert!(reference < 10_000 || (noisy >= 0.95 && meta_n >= 0.95));
+        assert!(noisy >= 0.95 && meta_n >= 0.95, "{noisy} {meta_n}");
     }
 }

@@ -112,6 +112,8 @@ pub fn uniform(n: usize, rng: &mut impl Rng) -> Row {
 }
 
 /// How many runs the full counts take: so many, or what `MLP_DRIFT_RUNS` says.
+// The crate has no environment; its simulations may.
+#[allow(clippy::disallowed_methods)]
 pub fn runs(full: u64) -> u64 {
     let told = std::env::var("MLP_DRIFT_RUNS").ok();
     told.map_or(full, |runs| runs.parse().unwrap())

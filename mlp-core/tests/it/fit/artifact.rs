@@ -156,8 +156,8 @@ fn what_is_no_artifact() {
         "not a model artifact: missing field `format` at line 1 column 2"
     );
     assert_eq!(
-        message(r#"{"format":3,"new":"things"}"#),
-        "artifact format `3` is not one of those this program reads, 1 to 2"
+        message(r#"{"format":4,"new":"things"}"#),
+        "artifact format `4` is not one of those this program reads, 1 to 3"
     );
     assert_eq!(
         Artifact::from_json(r#"{"format":0}"#),
