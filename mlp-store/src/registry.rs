@@ -1,6 +1,6 @@
 //! What both backends hold the registry's changes to.
 
-use crate::types::ModelStatus;
+use crate::types::{DecisionKind, ModelStatus};
 
 /// Why a model cannot become the canary; `None` where it can.
 pub(crate) fn refusal(
@@ -21,4 +21,13 @@ pub(crate) fn refusal(
     } else {
         None
     }
+}
+
+/// The counts of every kind, in the order of [`DecisionKind::ALL`]; 0 for those that are not among
+/// `counted`.
+pub(crate) fn of_every_kind(counted: &[(DecisionKind, u64)]) -> Vec<(DecisionKind, u64)> {
+    let count = |kind| counted.iter().find(|(other, _)| *other == kind);
+    let all = DecisionKind::ALL.into_iter();
+    all.map(|kind| (kind, count(kind).map_or(0, |(_, n)| *n)))
+        .collect()
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::types::{
-    Claim, ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease,
-    LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue, Pruned, QueueDepth,
-    ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId,
-    TaskKind, TaskStatus, TaskView, UserRow, Versions,
+    Claim, ClaimOptions, Counts, DecisionKind, DecisionRow, ImportedSession, ItemChange,
+    ItemVersion, Lease, LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue,
+    Pruned, QueueDepth, ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement,
+    StoreStatus, TaskId, TaskKind, TaskStatus, TaskView, UserRow, Versions,
 };
 
 /// The result of a store's operation.
@@ -151,6 +151,10 @@ pub trait Registry: Send + Sync {
 
     /// Changes a setting, which raises the registry's version unless it was so before.
     fn set_setting(&self, name: &str, value: &str) -> Result<()>;
+
+    /// How many decisions of each kind were ever taken, in the order of [`DecisionKind::ALL`]. Each
+    /// raises the registry's version: while that stays, so do these.
+    fn decision_counts(&self) -> Result<Vec<(DecisionKind, u64)>>;
 }
 
 /// Upkeep.

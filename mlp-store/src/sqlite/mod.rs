@@ -37,10 +37,10 @@ use mlp_core::Schema;
 use crate::options::StoreOptions;
 use crate::traits::{Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed};
 use crate::types::{
-    Claim, ClaimOptions, Counts, DecisionRow, ImportedSession, ItemChange, ItemVersion, Lease,
-    LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue, Pruned, QueueDepth,
-    ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement, StoreStatus, TaskId,
-    TaskKind, TaskView, UserRow, Versions,
+    Claim, ClaimOptions, Counts, DecisionKind, DecisionRow, ImportedSession, ItemChange,
+    ItemVersion, Lease, LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue,
+    Pruned, QueueDepth, ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement,
+    StoreStatus, TaskId, TaskKind, TaskView, UserRow, Versions,
 };
 
 use checkpoint::Checkpointer;
