@@ -8,6 +8,7 @@ mod drain;
 mod failures;
 mod handle;
 mod idempotency;
+mod learning;
 mod limits;
 mod malformed;
 mod methods;
