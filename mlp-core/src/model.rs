@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::choice::{Outside, softmax};
+use crate::drift::Profile;
 use crate::fit::CrossValidation;
 use crate::metrics::{EvaluateOptions, Evaluation, MetricError, evaluate};
 use crate::preprocess::{Scaling, Selection};
@@ -80,8 +81,9 @@ impl LinearModel {
 }
 
 /// The version of the artifact's JSON that this crate writes. It reads those before it too: format 1
-/// had neither `scaling`, which was [`Scaling::Standard`], nor `selection`.
-pub const ARTIFACT_FORMAT: u32 = 2;
+/// had neither `scaling`, which was [`Scaling::Standard`], nor `selection`; format 2 had no
+/// `reference`.
+pub const ARTIFACT_FORMAT: u32 = 3;
 
 /// The kind of model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -137,6 +139,10 @@ pub struct Artifact {
     pub train: Evaluation,
     /// Quality on later sessions that it was not fitted on.
     pub test: Evaluation,
+    /// What the requests were like, for later ones to be held against. [`fit`](crate::fit()) sees
+    /// sessions, in which requests come again, and leaves it to its caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Profile>,
 }
 
 /// What a model was trained on, and how.
@@ -286,6 +292,11 @@ impl Artifact {
             if !fits || unchosen.into_iter().any(|(_, weight)| *weight != 0.0) {
                 return Err(misfit("selection", kept.len()));
             }
+        }
+        if let Some(reference) = &self.reference
+            && reference.validate().is_err()
+        {
+            return Err(misfit("reference", reference.features.len()));
         }
         let model = self.unscaled();
         if !model.bias.is_finite() {

@@ -140,6 +140,10 @@ macro_rules! delegate_store {
                 self.newest_decisions(limit)
             }
 
+            fn newest_decision(&self, kinds: &[DecisionKind]) -> Result<Option<DecisionRow>> {
+                self.newest_decision_of(kinds)
+            }
+
             fn setting(&self, name: &str) -> Result<Option<String>> {
                 self.one_setting(name)
             }
@@ -150,6 +154,16 @@ macro_rules! delegate_store {
 
             fn decision_counts(&self) -> Result<Vec<(DecisionKind, u64)>> {
                 self.count_decisions()
+            }
+        }
+
+        impl Traffic for $store {
+            fn requests(&self, query: &RequestQuery) -> Result<Vec<LoggedRequest>> {
+                self.newest_requests(query)
+            }
+
+            fn task_results(&self, kind: TaskKind, limit: usize) -> Result<Vec<TaskResult>> {
+                self.newest_results(kind, limit)
             }
         }
 

@@ -36,7 +36,7 @@ pub use live::{
 };
 pub use options::StoreOptions;
 pub use traits::{
-    Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed, Store,
+    Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed, Store, Traffic,
 };
 pub use transport::{Announcement, Announcing, DirectTransport, Roles, Transport, TransportStatus};
 pub use types::*;

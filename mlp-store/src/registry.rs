@@ -1,6 +1,36 @@
 //! What both backends hold the registry's changes to.
 
+use crate::error::StoreError;
 use crate::types::{DecisionKind, ModelStatus};
+
+/// Refuses a decision that a training cannot take about its new model.
+pub(crate) fn of_training(kind: DecisionKind) -> Result<(), StoreError> {
+    match kind {
+        DecisionKind::Rollback | DecisionKind::Alarm | DecisionKind::Recover => {
+            let name = kind.name();
+            let message = format!("`{name}` is no decision about a new model");
+            Err(StoreError::Invalid(message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a decision that a look at the traffic cannot take.
+pub(crate) fn of_watch(kind: DecisionKind) -> Result<(), StoreError> {
+    match kind.is_about_traffic() {
+        true => Ok(()),
+        false => {
+            let name = kind.name();
+            let message = format!("`{name}` is no decision about the traffic");
+            Err(StoreError::Invalid(message))
+        }
+    }
+}
+
+/// What a look at the traffic that decides about no model is told.
+pub(crate) fn no_model(model_id: i64) -> StoreError {
+    StoreError::Invalid(format!("there is no model `{model_id}`"))
+}
 
 /// Why a model cannot become the canary; `None` where it can.
 pub(crate) fn refusal(

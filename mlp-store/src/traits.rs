@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::error::StoreError;
 use crate::types::{
     Claim, ClaimOptions, Counts, DecisionKind, DecisionRow, ImportedSession, ItemChange,
-    ItemVersion, Lease, LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue,
-    Pruned, QueueDepth, ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement,
-    StoreStatus, TaskId, TaskKind, TaskStatus, TaskView, UserRow, Versions,
+    ItemVersion, Lease, LeaseRef, LoggedRequest, LoggedSession, ModelRow, NewDecision, NewModel,
+    NewTask, Overdue, Pruned, QueueDepth, RequestQuery, ResultRow, SessionOp, SessionQuery,
+    SessionReply, Settled, Settlement, StoreStatus, TaskId, TaskKind, TaskResult, TaskStatus,
+    TaskView, UserRow, Versions,
 };
 
 /// The result of a store's operation.
@@ -146,6 +147,9 @@ pub trait Registry: Send + Sync {
     /// The newest decisions, newest first.
     fn decisions(&self, limit: usize) -> Result<Vec<DecisionRow>>;
 
+    /// The newest decision of any of these kinds.
+    fn newest_decision(&self, kinds: &[DecisionKind]) -> Result<Option<DecisionRow>>;
+
     /// A setting's JSON text.
     fn setting(&self, name: &str) -> Result<Option<String>>;
 
@@ -155,6 +159,16 @@ pub trait Registry: Send + Sync {
     /// How many decisions of each kind were ever taken, in the order of [`DecisionKind::ALL`]. Each
     /// raises the registry's version: while that stays, so do these.
     fn decision_counts(&self) -> Result<Vec<(DecisionKind, u64)>>;
+}
+
+/// What came in of late, and what was said of it.
+pub trait Traffic: Send + Sync {
+    /// Requests, answered or not, the newest first. Numbers rise with time: fewer than the limit is
+    /// all there are.
+    fn requests(&self, query: &RequestQuery) -> Result<Vec<LoggedRequest>>;
+
+    /// Results of the newest tasks of a kind that succeeded with one, the newest first.
+    fn task_results(&self, kind: TaskKind, limit: usize) -> Result<Vec<TaskResult>>;
 }
 
 /// Upkeep.
@@ -177,6 +191,6 @@ pub trait Maintenance: Send + Sync {
 }
 
 /// All that a store does.
-pub trait Store: Sessions + Queue + Items + Content + Registry + Maintenance {}
+pub trait Store: Sessions + Queue + Items + Content + Registry + Traffic + Maintenance {}
 
-impl<T: Sessions + Queue + Items + Content + Registry + Maintenance> Store for T {}
+impl<T: Sessions + Queue + Items + Content + Registry + Traffic + Maintenance> Store for T {}

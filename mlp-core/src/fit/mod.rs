@@ -95,6 +95,7 @@ pub fn fit(
         },
         train: scaled.evaluate(&train)?,
         test: Evaluation::default(),
+        reference: None,
     };
     let model = artifact
         .model(schema)

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Normal};
 
+use super::wilson::wilson;
 use super::{MetricError, check};
 
 /// How probabilities are put into bins.
@@ -48,15 +48,7 @@ impl ReliabilityBin {
     ///
     /// Where `confidence` is out of range.
     pub fn interval(&self, confidence: f64) -> Result<(f64, f64), MetricError> {
-        check::share("confidence", confidence)?;
-        let z = Normal::standard().inverse_cdf(0.5 + confidence / 2.0);
-        let n = (self.rows as f64).max(1.0);
-        let (p, per_row) = (self.observed, z * z / n);
-        let middle = p + per_row / 2.0;
-        let half = (z * z * p * (1.0 - p) / n + per_row * per_row / 4.0).sqrt();
-        let whole = 1.0 + per_row;
-        let (low, high) = ((middle - half) / whole, (middle + half) / whole);
-        Ok((low.max(0.0), high.min(1.0)))
+        wilson(self.observed, self.rows, confidence)
     }
 }
 

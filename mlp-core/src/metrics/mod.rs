@@ -52,6 +52,7 @@ mod sessions;
 mod statistic;
 mod ties;
 mod weighted;
+mod wilson;
 
 pub use auc::roc_auc;
 pub use average_precision::average_precision;
@@ -78,3 +79,4 @@ pub use statistic::Statistic;
 pub use weighted::WeightedEvaluator;
 
 pub(crate) use check::share as check_share;
+pub(crate) use wilson::wilson;

@@ -15,3 +15,4 @@ mod solver;
 mod split;
 mod support;
 mod validation;
+mod watch;

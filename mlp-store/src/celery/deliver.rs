@@ -475,7 +475,9 @@ fn state(outcome: &Outcome, settled: Settled) -> Option<State> {
             })
             .to_string(),
         )),
-        Outcome::Done { result } => Some(State::Success(result.clone())),
+        Outcome::Done { result } | Outcome::Watched { report: result, .. } => {
+            Some(State::Success(result.clone()))
+        }
         Outcome::Failed { error } | Outcome::Retry { error, .. }
             if status == TaskStatus::Failure =>
         {

@@ -4,7 +4,7 @@
 use super::Case;
 use super::{
     catalog, concurrency, content, durability, learning, leases, queue, registry, requests,
-    results, retention, signals,
+    results, retention, signals, traffic,
 };
 
 /// Hands the list to the macro `$then`, after what it shall have first.
@@ -166,6 +166,18 @@ macro_rules! conformance_list {
                 decisions_are_counted_by_kind
                 the_registry_version_rises_with_every_change
                 settings_are_kept_by_name;
+            traffic:
+                a_request_is_one_before_it_has_results
+                a_request_tells_what_was_shown_and_answered
+                an_answer_about_what_was_not_shown_is_none
+                requests_come_newest_first_in_pages
+                requests_are_read_between_two_times
+                imported_sessions_are_requests_too
+                results_of_tasks_come_newest_first
+                a_look_leaves_its_report_and_its_alarm
+                a_look_under_a_stale_lease_leaves_nothing
+                a_look_that_decides_nonsense_leaves_nothing
+                the_newest_decision_of_some_kinds_is_found;
             retention:
                 old_final_sessions_go_with_their_users
                 what_is_not_final_stays

@@ -20,6 +20,7 @@ mod retention;
 mod sample;
 pub mod services;
 mod signals;
+mod traffic;
 pub mod transport;
 
 use std::sync::Arc;

@@ -29,6 +29,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traffic;
 mod transfer;
 mod upkeep;
 mod url;
@@ -43,12 +44,15 @@ use std::time::Duration;
 use mlp_core::Schema;
 
 use crate::options::StoreOptions;
-use crate::traits::{Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed};
+use crate::traits::{
+    Content, Items, Maintenance, Queue, Registry, Result, Sessions, SettledFeed, Traffic,
+};
 use crate::types::{
     Claim, ClaimOptions, Counts, DecisionKind, DecisionRow, ImportedSession, ItemChange,
-    ItemVersion, Lease, LeaseRef, LoggedSession, ModelRow, NewDecision, NewModel, NewTask, Overdue,
-    Pruned, QueueDepth, ResultRow, SessionOp, SessionQuery, SessionReply, Settled, Settlement,
-    StoreStatus, TaskId, TaskKind, TaskView, UserRow, Versions,
+    ItemVersion, Lease, LeaseRef, LoggedRequest, LoggedSession, ModelRow, NewDecision, NewModel,
+    NewTask, Overdue, Pruned, QueueDepth, RequestQuery, ResultRow, SessionOp, SessionQuery,
+    SessionReply, Settled, Settlement, StoreStatus, TaskId, TaskKind, TaskResult, TaskView,
+    UserRow, Versions,
 };
 
 pub use config::PostgresConfig;

@@ -9,15 +9,16 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::db::{Mode, Session};
 use super::error::{Failure, Result};
-use super::registry;
+use super::registry as tables;
 use super::values::{clean, status, task_id, unsigned};
 use crate::clock::micros;
 use crate::error::StoreError;
+use crate::registry;
 use crate::state::{judging, kind_code, ranking_to_bytes};
 use crate::traits::SettledFeed;
 use crate::types::{
-    DecisionKind, LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled,
-    Settlement, TaskId, TaskKind, TaskStatus,
+    LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled, Settlement,
+    TaskId, TaskKind, TaskStatus,
 };
 
 impl PostgresStore {
@@ -50,11 +51,15 @@ impl PostgresStore {
             for (table, others) in [("inferences", &parts.inferences), ("tasks", &parts.tasks)] {
                 self.end(session, table, settlements, others, &mut settled)?;
             }
-            for &place in &parts.trained {
-                if let Outcome::Trained { model, decision } = &settlements[place].outcome {
-                    let lease = &settlements[place].lease;
-                    settled[place] = train(session, lease, model, decision)?;
-                }
+            for &place in &parts.decided {
+                let Settlement { lease, outcome } = &settlements[place];
+                settled[place] = match outcome {
+                    Outcome::Trained { model, decision } => train(session, lease, model, decision)?,
+                    Outcome::Watched { report, decision } => {
+                        watch(session, lease, report, decision.as_ref())?
+                    }
+                    _ => continue,
+                };
             }
             Ok(settled)
         })?;
@@ -306,7 +311,7 @@ impl PostgresStore {
 #[derive(Default)]
 struct Parts {
     ranked: Vec<usize>,
-    trained: Vec<usize>,
+    decided: Vec<usize>,
     inferences: Vec<usize>,
     tasks: Vec<usize>,
 }
@@ -322,7 +327,7 @@ impl Parts {
             }
             match (&settlement.outcome, lease.kind) {
                 (Outcome::Ranked(_), _) => parts.ranked.push(place),
-                (Outcome::Trained { .. }, _) => parts.trained.push(place),
+                (Outcome::Trained { .. } | Outcome::Watched { .. }, _) => parts.decided.push(place),
                 (_, TaskKind::Inference) => parts.inferences.push(place),
                 _ => parts.tasks.push(place),
             }
@@ -333,8 +338,8 @@ impl Parts {
     /// How many statements they need.
     fn count(&self) -> usize {
         let once = |places: &Vec<usize>| usize::from(!places.is_empty());
-        // A training is several.
-        once(&self.ranked) + once(&self.inferences) + once(&self.tasks) + 2 * self.trained.len()
+        // What comes with a decision is several.
+        once(&self.ranked) + once(&self.inferences) + once(&self.tasks) + 2 * self.decided.len()
     }
 }
 
@@ -362,16 +367,23 @@ fn note(
 fn check(settlement: &Settlement) -> std::result::Result<(), StoreError> {
     let kind = settlement.lease.kind;
     match (&settlement.outcome, kind) {
-        (Outcome::Trained { decision, .. }, TaskKind::Training) => match decision.kind {
-            DecisionKind::Rollback => Err(StoreError::Invalid(
-                "a rollback is no decision about a new model".to_owned(),
-            )),
-            _ => Ok(()),
+        (Outcome::Trained { decision, .. }, TaskKind::Training) => {
+            registry::of_training(decision.kind)
+        }
+        (Outcome::Watched { decision, .. }, TaskKind::Monitoring) => match decision {
+            Some((_, decision)) => registry::of_watch(decision.kind),
+            None => Ok(()),
         },
         (Outcome::Ranked(_), TaskKind::Inference)
         | (Outcome::Done { .. }, TaskKind::Training | TaskKind::Monitoring)
         | (Outcome::Retry { .. } | Outcome::Failed { .. } | Outcome::Released, _) => Ok(()),
-        (Outcome::Ranked(_) | Outcome::Trained { .. } | Outcome::Done { .. }, kind) => {
+        (
+            Outcome::Ranked(_)
+            | Outcome::Trained { .. }
+            | Outcome::Watched { .. }
+            | Outcome::Done { .. },
+            kind,
+        ) => {
             let message = format!("a task of kind `{}` has no such outcome", kind.name());
             Err(StoreError::Invalid(message))
         }
@@ -383,7 +395,10 @@ fn end_code(outcome: &Outcome) -> i16 {
     match outcome {
         Outcome::Released => 0,
         Outcome::Retry { .. } => 2,
-        Outcome::Done { .. } | Outcome::Ranked(_) | Outcome::Trained { .. } => 3,
+        Outcome::Done { .. }
+        | Outcome::Ranked(_)
+        | Outcome::Trained { .. }
+        | Outcome::Watched { .. } => 3,
         Outcome::Failed { .. } => 4,
     }
 }
@@ -408,7 +423,28 @@ fn train(
     if session.execute(update, &[&lease.task_id.uuid(), &lease.token])? == 0 {
         return Ok(Settled::Stale);
     }
-    let model_id = registry::insert_model(session, model)?;
-    registry::decide(session, model_id, decision)?;
+    let model_id = tables::insert_model(session, model)?;
+    tables::decide(session, model_id, decision)?;
     Ok(Settled::Now(TaskStatus::Success, Some(model_id)))
+}
+
+/// Ends a look at the traffic with its report and what was decided, all or nothing.
+fn watch(
+    session: &mut Session<'_>,
+    lease: &LeaseRef,
+    report: &str,
+    decision: Option<&(i64, NewDecision)>,
+) -> Result<Settled> {
+    let update = "UPDATE tasks SET status = 3, open = false, result = $3
+        WHERE task_id = $1 AND token = $2 AND status = 1";
+    let (task_id, report) = (lease.task_id.uuid(), clean(report));
+    if session.execute(update, &[&task_id, &lease.token, &report.as_ref()])? == 0 {
+        return Ok(Settled::Stale);
+    }
+    if let Some((model_id, decision)) = decision
+        && !tables::decide(session, *model_id, decision)?
+    {
+        return Err(registry::no_model(*model_id).into());
+    }
+    Ok(Settled::Now(TaskStatus::Success, None))
 }

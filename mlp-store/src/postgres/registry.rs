@@ -23,6 +23,9 @@ type Public<T> = std::result::Result<T, StoreError>;
 const MODEL: &str = "SELECT model_id, task_id, creation_time, status, use_percentage, artifact
     FROM models_registry";
 
+const DECISION: &str =
+    "SELECT decision_id, creation_time, model_id, kind, reason, evidence FROM decisions";
+
 impl PostgresStore {
     pub(super) fn add_model(&self, model: &NewModel) -> Public<i64> {
         self.db.run("insert model", Mode::Once, |session| {
@@ -59,11 +62,19 @@ impl PostgresStore {
     }
 
     pub(super) fn newest_decisions(&self, limit: usize) -> Public<Vec<DecisionRow>> {
-        let select = "SELECT decision_id, creation_time, model_id, kind, reason, evidence
-            FROM decisions ORDER BY decision_id DESC LIMIT $1";
+        let select = format!("{DECISION} ORDER BY decision_id DESC LIMIT $1");
         self.db.run("decisions", Mode::Single, |session| {
-            let rows = session.query(select, &[&sql_limit(limit)])?;
+            let rows = session.query(&select, &[&sql_limit(limit)])?;
             rows.iter().map(read_decision).collect()
+        })
+    }
+
+    pub(super) fn newest_decision_of(&self, kinds: &[DecisionKind]) -> Public<Option<DecisionRow>> {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        let select = format!("{DECISION} WHERE kind = ANY($1) ORDER BY decision_id DESC LIMIT 1");
+        self.db.run("newest decision", Mode::Single, |session| {
+            let row = session.query_opt(&select, &[&names])?;
+            row.as_ref().map(read_decision).transpose()
         })
     }
 
@@ -178,6 +189,7 @@ pub(super) fn decide(
         DecisionKind::Rollback => crown(session, model_id, None)?,
         DecisionKind::Reject => dismiss(session, model_id, status, ModelStatus::Rejected)?,
         DecisionKind::Wait => dismiss(session, model_id, status, ModelStatus::Challenger)?,
+        DecisionKind::Alarm | DecisionKind::Recover => {}
     }
     check_shares(session)?;
     raise(session, version)?;

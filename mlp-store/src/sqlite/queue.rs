@@ -7,15 +7,16 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::SqliteStore;
 use super::db::Durability;
 use super::error::{Failure, Result};
-use super::registry;
+use super::registry as tables;
 use super::state::task_id;
 use crate::clock::micros;
 use crate::error::StoreError;
+use crate::registry;
 use crate::state::{code, judging, kind_code, ranking_to_bytes};
 use crate::traits::SettledFeed;
 use crate::types::{
-    DecisionKind, LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled,
-    Settlement, TaskId, TaskKind, TaskStatus,
+    LeaseRef, NewDecision, NewModel, NewTask, Outcome, QueueDepth, Ranking, Settled, Settlement,
+    TaskId, TaskKind, TaskStatus,
 };
 
 impl SqliteStore {
@@ -54,6 +55,9 @@ impl SqliteStore {
             (Outcome::Trained { model, decision }, TaskKind::Training) => {
                 self.train(tx, lease, model, decision)
             }
+            (Outcome::Watched { report, decision }, TaskKind::Monitoring) => {
+                self.watch(tx, lease, report, decision.as_ref())
+            }
             (Outcome::Done { result }, TaskKind::Training | TaskKind::Monitoring) => {
                 Ok(match succeed(tx, lease, Some(result))? {
                     true => Settled::Now(TaskStatus::Success, None),
@@ -63,7 +67,13 @@ impl SqliteStore {
             (Outcome::Retry { error, after }, _) => self.retry(tx, lease, error, *after),
             (Outcome::Failed { error }, _) => fail(tx, lease, error),
             (Outcome::Released, _) => self.release(tx, lease),
-            (Outcome::Ranked(_) | Outcome::Trained { .. } | Outcome::Done { .. }, kind) => {
+            (
+                Outcome::Ranked(_)
+                | Outcome::Trained { .. }
+                | Outcome::Watched { .. }
+                | Outcome::Done { .. },
+                kind,
+            ) => {
                 let message = format!("a task of kind `{}` has no such outcome", kind.name());
                 Err(Failure::invalid(message))
             }
@@ -78,17 +88,36 @@ impl SqliteStore {
         model: &NewModel,
         decision: &NewDecision,
     ) -> Result<Settled> {
-        if decision.kind == DecisionKind::Rollback {
-            let message = "a rollback is no decision about a new model";
-            return Err(Failure::invalid(message));
-        }
+        registry::of_training(decision.kind)?;
         if !succeed(tx, lease, None)? {
             return Ok(Settled::Stale);
         }
         let now = self.now();
-        let model_id = registry::insert_model(tx, now, model)?;
-        registry::decide(tx, now, model_id, decision)?;
+        let model_id = tables::insert_model(tx, now, model)?;
+        tables::decide(tx, now, model_id, decision)?;
         Ok(Settled::Now(TaskStatus::Success, Some(model_id)))
+    }
+
+    /// Ends a look at the traffic with its report and what was decided, all or nothing.
+    fn watch(
+        &self,
+        tx: &Transaction<'_>,
+        lease: &LeaseRef,
+        report: &str,
+        decision: Option<&(i64, NewDecision)>,
+    ) -> Result<Settled> {
+        if let Some((_, decision)) = decision {
+            registry::of_watch(decision.kind)?;
+        }
+        if !succeed(tx, lease, Some(report))? {
+            return Ok(Settled::Stale);
+        }
+        if let Some((model_id, decision)) = decision
+            && !tables::decide(tx, self.now(), *model_id, decision)?
+        {
+            return Err(registry::no_model(*model_id).into());
+        }
+        Ok(Settled::Now(TaskStatus::Success, None))
     }
 
     fn retry(

@@ -18,6 +18,9 @@ type Public<T> = std::result::Result<T, StoreError>;
 const MODEL: &str =
     "SELECT model_id, task_id, creation_time, status, use_percentage, artifact FROM models";
 
+const DECISION: &str =
+    "SELECT decision_id, creation_time, model_id, kind, reason, evidence FROM decisions";
+
 impl SqliteStore {
     pub(super) fn add_model(&self, model: &NewModel) -> Public<i64> {
         self.db.write("insert model", Durability::Synced, |tx| {
@@ -53,11 +56,23 @@ impl SqliteStore {
 
     pub(super) fn newest_decisions(&self, limit: usize) -> Public<Vec<DecisionRow>> {
         self.db.read("decisions", |connection| {
-            let select = "SELECT decision_id, creation_time, model_id, kind, reason, evidence
-                FROM decisions ORDER BY decision_id DESC LIMIT ?1";
-            let mut select = connection.prepare_cached(select)?;
+            let select = format!("{DECISION} ORDER BY decision_id DESC LIMIT ?1");
+            let mut select = connection.prepare_cached(&select)?;
             let decisions = select.query_map([sql_limit(limit)], read_decision)?;
             Ok(decisions.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    pub(super) fn newest_decision_of(&self, kinds: &[DecisionKind]) -> Public<Option<DecisionRow>> {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        let names = serde_json::to_string(&names).unwrap_or_default();
+        self.db.read("newest decision", |connection| {
+            let select = format!(
+                "{DECISION} WHERE kind IN (SELECT value FROM json_each(?1))
+                 ORDER BY decision_id DESC LIMIT 1"
+            );
+            let mut select = connection.prepare_cached(&select)?;
+            Ok(select.query_row([names], read_decision).optional()?)
         })
     }
 
@@ -179,6 +194,7 @@ pub(super) fn decide(
         DecisionKind::Rollback => crown(tx, model_id, None)?,
         DecisionKind::Reject => dismiss(tx, model_id, status, ModelStatus::Rejected)?,
         DecisionKind::Wait => dismiss(tx, model_id, status, ModelStatus::Challenger)?,
+        DecisionKind::Alarm | DecisionKind::Recover => {}
     }
     check_shares(tx)?;
     raise_version(tx)?;

@@ -4,6 +4,7 @@ mod item;
 mod model;
 mod session;
 mod task;
+mod traffic;
 mod upkeep;
 
 pub use item::{ItemChange, ItemVersion, Versions};
@@ -20,4 +21,6 @@ pub use task::{
     Claim, ClaimOptions, Lease, LeaseRef, NewTask, Outcome, Overdue, QueueDepth, Settled,
     Settlement, TaskId, TaskKind, TaskStatus, TaskView, Work,
 };
+pub(crate) use traffic::Answering;
+pub use traffic::{LoggedRequest, RequestQuery, TaskResult};
 pub use upkeep::{Pruned, StoreStatus, TablesState};

@@ -113,17 +113,23 @@ pub enum DecisionKind {
     Reject,
     /// It waits for a verdict; the champion cannot.
     Wait,
+    /// The traffic is not what it was trained on any more. Changes no model.
+    Alarm,
+    /// The traffic agrees again with what the champion rests on: what ends an alarm. Changes no model.
+    Recover,
 }
 
 impl DecisionKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Promote,
         Self::Canary,
         Self::Withdraw,
         Self::Rollback,
         Self::Reject,
         Self::Wait,
+        Self::Alarm,
+        Self::Recover,
     ];
 
     /// The name in the store and on the wire.
@@ -135,7 +141,14 @@ impl DecisionKind {
             Self::Rollback => "rollback",
             Self::Reject => "reject",
             Self::Wait => "wait",
+            Self::Alarm => "alarm",
+            Self::Recover => "recover",
         }
+    }
+
+    /// Whether it says something of the traffic, and changes no model.
+    pub fn is_about_traffic(self) -> bool {
+        matches!(self, Self::Alarm | Self::Recover)
     }
 }
 

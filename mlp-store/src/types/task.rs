@@ -250,6 +250,13 @@ pub enum Outcome {
         /// What was decided, and why; the decision is about the new model.
         decision: NewDecision,
     },
+    /// A look at the traffic, with what was found and what follows, kept in the same transaction.
+    Watched {
+        /// What was found, a JSON text: the task's result.
+        report: String,
+        /// What is said of a model: an alarm, or the end of one.
+        decision: Option<(i64, NewDecision)>,
+    },
     /// Any other task's success, with a JSON text.
     Done {
         /// What it answers.

@@ -165,11 +165,17 @@ fn fill(store: &dyn Store, schema: &Schema) {
             .unwrap();
     }
     let lease = &claim(store, TaskKind::Monitoring, 1, 60)[0];
+    let alarm = NewDecision {
+        kind: DecisionKind::Alarm,
+        reason: "the requests changed".to_owned(),
+        evidence: "{}".to_owned(),
+    };
     settle(
         store,
         lease,
-        Outcome::Done {
-            result: "[]".to_owned(),
+        Outcome::Watched {
+            report: "[]".to_owned(),
+            decision: Some((2, alarm)),
         },
     );
 }
@@ -200,7 +206,7 @@ fn everything_arrives_and_is_equal() {
                 ("tasks", 2),
                 ("idempotency keys", 4),
                 ("models", 2),
-                ("decisions", 2),
+                ("decisions", 3),
                 ("settings", 2),
                 ("last numbers", 8),
             ]

@@ -71,6 +71,7 @@ impl Domain {
             lineage: Default::default(),
             train: Default::default(),
             test: Default::default(),
+            reference: None,
         };
         artifact.to_json()
     }

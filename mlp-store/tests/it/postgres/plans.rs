@@ -10,9 +10,9 @@ use mlp_store::conformance::postgres::{Cluster, TestDatabase, multiply};
 use mlp_store::conformance::{sample_row, travel};
 use mlp_store::postgres::PostgresStore;
 use mlp_store::{
-    ClaimOptions, Content, Idempotency, ItemChange, Items, Lease, LeaseRef, Maintenance,
-    NONE_OF_THESE, NewSession, Outcome, Queue, Ranking, Registry, SessionOp, SessionQuery,
-    SessionReply, Sessions, Settlement, TaskId, TaskKind,
+    ClaimOptions, Content, DecisionKind, Idempotency, ItemChange, Items, Lease, LeaseRef,
+    Maintenance, NONE_OF_THESE, NewSession, Outcome, Queue, Ranking, Registry, RequestQuery,
+    SessionOp, SessionQuery, SessionReply, Sessions, Settlement, TaskId, TaskKind, Traffic,
 };
 use postgres::Client;
 
@@ -173,7 +173,7 @@ fn settle(store: &PostgresStore, lease: &Lease, outcome: Outcome) {
 
 /// Uses all of the hot path, and all that is for people to look at; gives parts of statements that
 /// must have been planned, with words of their plans.
-fn ask(store: &PostgresStore) -> [(&'static str, &'static str); 6] {
+fn ask(store: &PostgresStore) -> [(&'static str, &'static str); 7] {
     let schema = travel();
     let id = start(store, &schema, None);
     start(store, &schema, Some("key"));
@@ -259,6 +259,19 @@ fn ask(store: &PostgresStore) -> [(&'static str, &'static str); 6] {
         };
         store.answered_sessions(&query).unwrap();
     }
+    let requests = |before, limit| {
+        let query = RequestQuery {
+            after_us: 0,
+            until_us: i64::MAX,
+            before,
+            limit,
+        };
+        store.requests(&query).unwrap().len()
+    };
+    // Many, too: then another way to join would seem worth its while.
+    assert_eq!((requests(i64::MAX, 50), requests(9_000, 400)), (50, 400));
+    store.task_results(TaskKind::Monitoring, 10).unwrap();
+    store.newest_decision(&DecisionKind::ALL).unwrap();
     // A time long ago, when there was nothing, and one that finds some.
     store.prune(0, 10, true).unwrap();
     [
@@ -268,6 +281,10 @@ fn ask(store: &PostgresStore) -> [(&'static str, &'static str); 6] {
         ("WHERE task_id = ANY", "inferences_task"),
         ("FROM \"users\"", "users_pkey"),
         ("item_versions", "item_versions"),
+        (
+            "inference_id < $1 AND creation_time <= $2",
+            "inferences_pkey",
+        ),
     ]
 }
 

@@ -61,7 +61,10 @@ impl System {
         let port = self.api.port;
         answered_sessions(port, 1200);
         let task = ask(port, "POST", "/train/start", &json!({}));
-        let path = format!("/train/status/{}?wait=25", task["task_id"].as_str().unwrap());
+        let path = format!(
+            "/train/status/{}?wait=25",
+            task["task_id"].as_str().unwrap()
+        );
         assert_eq!(ask(port, "GET", &path, &json!({}))["status"], "SUCCESS");
         until("the model", Duration::from_secs(10), || {
             ask(port, "GET", "/readyz", &json!({}))["models"] == 1

@@ -66,7 +66,10 @@ fn the_configuration_and_its_rules_are_valid() {
 
 #[test]
 fn every_alert_fires_when_it_should_and_only_then() {
-    let files = ["prometheus/alerts_test.yml", "prometheus/alerts_days_test.yml"];
+    let files = [
+        "prometheus/alerts_test.yml",
+        "prometheus/alerts_days_test.yml",
+    ];
     let tests = files.map(|file| {
         promtool(&["test", "rules"], file);
         read(file)

@@ -1,0 +1,265 @@
+//! Holding a window against a profile.
+
+use super::counts::{Counts, FeatureCounts};
+use super::mismatch::ProfileError;
+use super::policy::Policy;
+use super::profile::{FeatureProfile, LEAST_REFERENCE, Profile, Values};
+use super::report::{Bars, DriftReport, DriftVerdict, FeatureDrift, OtherRules, Statistics};
+use super::tails::{divergence, ks_p, part_p, part_tail};
+use super::window::Window;
+use super::words;
+
+/// Tests of each feature and window, each at the same share of the false alarms.
+const TESTS: f64 = 4.0;
+
+/// The fewest values that the Kolmogorov–Smirnov test is asked about.
+const LEAST_KS: u64 = 20;
+
+/// Whether the requests of `window` differ from its profile's by more than chance.
+///
+/// Each feature has four tests:
+///
+/// - *numbers*: the Kolmogorov–Smirnov distance; the power divergence of the counts in bins; how many
+///   are beyond the least and the greatest value of the reference, exactly; the share that is
+///   missing, exactly;
+/// - *levels*: the share of each level, exactly; the power divergence; how many are levels that the
+///   reference never saw, exactly; the share that is missing, exactly.
+///
+/// It alarms where the least of all the probabilities, times tests, features and windows, is under
+/// what the policy allows of a look.
+pub fn check(window: &Window<'_>, policy: Policy) -> DriftReport {
+    let spans: Vec<Counts> = (policy.lengths().iter())
+        .enumerate()
+        .filter(|(i, length)| *i == 0 || **length < window.len())
+        .map(|(_, length)| window.counts(*length))
+        .collect();
+    report(window.profile(), &spans, policy)
+}
+
+/// As [`check`], of counts alone, one for each of [`Policy::lengths`] (or the first of them): the
+/// Kolmogorov–Smirnov distance is then that of the bins, and the median is not told.
+///
+/// # Errors
+///
+/// Where the profile is unsound, or the counts are not in its bins.
+pub fn check_counts(
+    profile: &Profile,
+    spans: &[Counts],
+    policy: Policy,
+) -> Result<DriftReport, ProfileError> {
+    profile.validate()?;
+    for counts in spans {
+        counts.check(profile)?;
+    }
+    Ok(report(profile, spans, policy))
+}
+
+/// What a test of a feature found most unlikely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum By {
+    /// The distribution as a whole.
+    Whole,
+    /// Values out of the range.
+    Range,
+    /// The share that is missing.
+    Missing,
+    /// A level, by its position.
+    Level(usize),
+}
+
+/// The probabilities of one feature in one window, without any correction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Found {
+    pub least: f64,
+    pub by: By,
+    ks: Option<(f64, f64)>,
+    binned: Option<f64>,
+    range: Option<f64>,
+}
+
+fn report(profile: &Profile, spans: &[Counts], policy: Policy) -> DriftReport {
+    let requests = spans.first().map_or(0, |counts| counts.requests);
+    let enough = profile.distinct >= LEAST_REFERENCE && requests >= Policy::LEAST as u64;
+    let alpha = policy.per_look();
+    let family = TESTS * profile.features.len() as f64 * policy.lengths().len() as f64;
+    let features: Vec<FeatureDrift> = (profile.features.iter().enumerate())
+        .map(|(i, feature)| {
+            let found = spans
+                .iter()
+                .map(|span| (&span.features[i], test(feature, &span.features[i])));
+            let least = found.min_by(|a, b| a.1.least.total_cmp(&b.1.least));
+            describe(feature, least, enough.then_some((family, alpha)))
+        })
+        .collect();
+    let verdict = match () {
+        () if !enough => DriftVerdict::TooFew,
+        () if features.iter().any(|f| f.drifted) => DriftVerdict::Drift,
+        () => DriftVerdict::Calm,
+    };
+    let mut report = DriftReport {
+        verdict,
+        sentence: String::new(),
+        policy: policy.kind(),
+        alpha,
+        reference_requests: profile.distinct,
+        window_requests: requests,
+        others: others(&features),
+        features,
+    };
+    report.sentence = words::sentence(&report);
+    report
+}
+
+/// What a feature's tests say of one window.
+fn test(feature: &FeatureProfile, counts: &FeatureCounts) -> Found {
+    let (m, n) = (feature.count(), counts.count());
+    let bins = feature.bins();
+    let numeric = matches!(feature.values, Values::Numeric(_));
+    let mut found = Found {
+        least: 1.0,
+        by: By::Whole,
+        ks: None,
+        binned: divergence(&bins, &counts.bins, numeric).map(|d| d.p),
+        range: None,
+    };
+    let mut seen = Vec::with_capacity(4);
+    seen.extend(found.binned.map(|p| (p, By::Whole)));
+    if numeric {
+        let distance = match &counts.values {
+            Some(values) => values.ks,
+            None => binned_distance(&bins, &counts.bins),
+        };
+        if m > 0 && n > 0 {
+            found.ks = Some((distance, ks_p(n, m, distance)));
+            let tails = [counts.below, counts.above].map(|k| part_tail(0, m, k, n));
+            found.range = Some((2.0 * tails[0].min(tails[1])).min(1.0));
+        }
+        seen.extend(
+            found
+                .ks
+                .filter(|_| n.min(m) >= LEAST_KS)
+                .map(|ks| (ks.1, By::Whole)),
+        );
+    } else {
+        found.range = (m > 0 && n > 0).then(|| part_tail(0, m, unseen(&bins, counts), n));
+        let levels = bins.iter().zip(&counts.bins).enumerate();
+        let each = levels.map(|(i, (&r, &c))| (part_p(r, m, c, n), By::Level(i)));
+        let times = if bins.len() == 2 {
+            1.0
+        } else {
+            bins.len() as f64
+        };
+        let least = each.min_by(|a, b| a.0.total_cmp(&b.0));
+        seen.extend(least.map(|(p, by)| ((times * p).min(1.0), by)));
+    }
+    seen.extend(found.range.map(|p| (p, By::Range)));
+    if !feature.score {
+        let missing = part_p(
+            feature.missing,
+            m + feature.missing,
+            counts.missing,
+            n + counts.missing,
+        );
+        seen.push((missing, By::Missing));
+    }
+    if let Some(&(p, by)) = seen.iter().min_by(|a, b| a.0.total_cmp(&b.0)) {
+        (found.least, found.by) = (p, by);
+    }
+    found
+}
+
+/// How many are levels that the reference never saw.
+fn unseen(bins: &[u64], counts: &FeatureCounts) -> u64 {
+    let unseen = bins.iter().zip(&counts.bins).filter(|(r, _)| **r == 0);
+    unseen.map(|(_, c)| c).sum()
+}
+
+/// The Kolmogorov–Smirnov distance at the ends of the bins.
+fn binned_distance(reference: &[u64], window: &[u64]) -> f64 {
+    let total = |counts: &[u64]| counts.iter().sum::<u64>().max(1) as f64;
+    let (m, n) = (total(reference), total(window));
+    let (mut r, mut c, mut greatest) = (0, 0, 0.0_f64);
+    for (reference, window) in reference.iter().zip(window) {
+        (r, c) = (r + reference, c + window);
+        greatest = greatest.max((r as f64 / m - c as f64 / n).abs());
+    }
+    greatest
+}
+
+/// What is reported of a feature: of the window that is least like the reference, or the first.
+/// `judged` has the number of tests, and what a look may alarm falsely.
+fn describe(
+    feature: &FeatureProfile,
+    found: Option<(&FeatureCounts, Found)>,
+    judged: Option<(f64, f64)>,
+) -> FeatureDrift {
+    let empty = FeatureCounts {
+        bins: vec![0; feature.bins().len()],
+        ..FeatureCounts::default()
+    };
+    let (counts, found) = found.unwrap_or_else(|| (&empty, test(feature, &empty)));
+    let p = judged.map(|(family, _)| (family * found.least).min(1.0));
+    FeatureDrift {
+        name: feature.name.clone(),
+        kind: feature.kind(),
+        drifted: matches!((p, judged), (Some(p), Some((_, alpha))) if p < alpha),
+        p,
+        change: words::change(feature, counts, found.by),
+        bars: Bars {
+            labels: words::labels(&feature.values),
+            reference: shares(&feature.bins()),
+            window: shares(&counts.bins),
+        },
+        statistics: statistics(feature, counts, &found),
+    }
+}
+
+fn statistics(feature: &FeatureProfile, counts: &FeatureCounts, found: &Found) -> Statistics {
+    let n = counts.count();
+    let outside = match feature.values {
+        Values::Numeric(_) => counts.below + counts.above,
+        Values::Levels(_) => unseen(&feature.bins(), counts),
+    };
+    let median_reference = match &feature.values {
+        Values::Numeric(numbers) => numbers.median(),
+        Values::Levels(_) => None,
+    };
+    Statistics {
+        ks: found.ks.map(|ks| ks.0),
+        ks_p: found.ks.map(|ks| ks.1),
+        chi2_p: found.binned,
+        out_of_range: share(outside, n),
+        out_of_range_p: found.range,
+        missing_reference: share(feature.missing, feature.count() + feature.missing),
+        missing_window: share(counts.missing, n + counts.missing),
+        median_reference,
+        median_window: counts.values.as_ref().map(|values| values.median),
+        ..Statistics::default()
+    }
+}
+
+/// What other rules would have said.
+fn others(features: &[FeatureDrift]) -> OtherRules {
+    let names = |alarms: &dyn Fn(&FeatureDrift) -> bool| {
+        let alarmed = features.iter().filter(|f| alarms(f));
+        alarmed.map(|f| f.name.clone()).collect()
+    };
+    OtherRules {
+        psi_over_0_1: names(&|f| f.statistics.psi.is_some_and(|psi| psi > 0.1)),
+        ks_uncorrected: names(&|f| {
+            let p = f.statistics.ks_p.or(f.statistics.chi2_p);
+            p.is_some_and(|p| p < 0.05)
+        }),
+        always: names(&|_| true),
+        never: Vec::new(),
+    }
+}
+
+fn share(part: u64, of: u64) -> f64 {
+    part as f64 / of.max(1) as f64
+}
+
+fn shares(counts: &[u64]) -> Vec<f64> {
+    let total = counts.iter().sum();
+    counts.iter().map(|count| share(*count, total)).collect()
+}
