@@ -485,6 +485,14 @@ mod tests {
     }
 
     #[test]
+    fn closed_sets_are_those_of_the_store() {
+        let decisions = mlp_store::DecisionKind::ALL.map(mlp_store::DecisionKind::name);
+        assert_eq!(DECISIONS.values(), decisions);
+        let tasks = mlp_store::TaskKind::ALL.map(mlp_store::TaskKind::name);
+        assert_eq!(WAITING.values(), tasks);
+    }
+
+    #[test]
     fn the_document_has_the_table() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
