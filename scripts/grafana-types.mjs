@@ -11,6 +11,9 @@ import { join, resolve } from "node:path";
 const head = `
 import type { AnnotationQuery, Dashboard, FieldConfig, Panel, VariableModel } from "@grafana/schema";
 import type * as timeseries from "@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen";
+import type * as statetimeline from "@grafana/schema/dist/esm/raw/composable/statetimeline/panelcfg/x/StateTimelinePanelCfg_types.gen";
+import type * as stat from "@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen";
+import type * as table from "@grafana/schema/dist/esm/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen";
 import type { Dataquery } from "@grafana/grafana-foundation-sdk/prometheus";
 
 // JSON has no enums: their values stand for them.
@@ -21,8 +24,6 @@ type Plain<T> = T extends string ? \`\${T}\`
 
 type PanelOf = Plain<Omit<Panel, "targets" | "options" | "fieldConfig">>;
 type Defaults = Plain<Omit<FieldConfig, "custom">>;
-type Custom = Plain<timeseries.FieldConfig>;
-type Options = Plain<timeseries.Options>;
 type Prometheus = Plain<Omit<Dataquery, "_implementsDataqueryVariant">>;
 type Annotation = Plain<Omit<AnnotationQuery, "target">>;
 type Whole = Plain<Omit<Dashboard, "panels" | "templating" | "annotations">>;
@@ -37,6 +38,9 @@ interface Sql {
   editorMode: "code" | "builder";
 }
 `;
+
+// The module of each type of panel that has one; a stat has no settings of its own for a field.
+const modules = { timeseries: "timeseries", "state-timeline": "statetimeline", table: "table", stat: "stat" };
 
 const without = (value, ...names) =>
   Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
@@ -54,13 +58,14 @@ function checkTarget(target, place) {
 }
 
 function checkPanel(panel, place) {
-  if (panel.type !== "timeseries") throw new Error(`${place}: no types are known here of ${panel.type}`);
+  const module = modules[panel.type];
+  if (!module) throw new Error(`${place}: no types are known here of ${panel.type}`);
   const { defaults, ...config } = panel.fieldConfig;
   check("PanelOf", without(panel, "targets", "options", "fieldConfig"), place);
   check('{ overrides: Plain<NonNullable<Panel["fieldConfig"]>["overrides"]> }', config, place);
   check("Defaults", without(defaults, "custom"), place);
-  check("Custom", defaults.custom, place);
-  check("Options", panel.options, place);
+  if (defaults.custom) check(`Plain<${module}.FieldConfig>`, defaults.custom, place);
+  check(`Plain<${module}.Options>`, panel.options, place);
   for (const target of panel.targets) checkTarget(target, place);
 }
 

@@ -197,7 +197,7 @@ impl AppBuilder {
         let router = Router::new(&routes).map_err(BuildError::Routes)?;
         let guard = Guard::new(self.token, &self.public);
         let transport = self.transport.clone();
-        let metrics = Metrics::new(&self.app_name, router.labels(), transport);
+        let metrics = Metrics::new(&self.app_name, &self.schema, router.labels(), transport);
         let sessions: Arc<dyn Sessions> = match self.sessions {
             Some(sessions) => sessions,
             None => Arc::clone(&self.store) as Arc<dyn Sessions>,

@@ -151,6 +151,10 @@ macro_rules! delegate_store {
             fn set_setting(&self, name: &str, value: &str) -> Result<()> {
                 self.change_setting(name, value)
             }
+
+            fn decision_counts(&self) -> Result<Vec<(DecisionKind, u64)>> {
+                self.count_decisions()
+            }
         }
 
         impl Traffic for $store {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use mlp_core::explore;
-use mlp_core::{Artifact, Catalog, LinearModel, Ranked, Ranker, Row, Schema, Scratch};
+use mlp_core::{Artifact, Catalog, Family, LinearModel, Ranked, Ranker, Row, Schema, Scratch};
 
 use crate::traits::{Result, Store};
-use crate::types::{ItemVersion, ModelRow, Ranking, TaskId, Versions};
+use crate::types::{ItemVersion, ModelRow, ModelStatus, Ranking, TaskId, Versions};
 
 /// The setting that holds the share of explored sessions, a number from 0 to 1.
 pub const EXPLORATION_SETTING: &str = "exploration";
@@ -240,8 +240,17 @@ pub struct ServingModel {
     pub share: f64,
     /// When it was made, in microseconds since 1970.
     pub created_us: i64,
+    /// Its place: the champion, or the canary.
+    pub status: ModelStatus,
     model: LinearModel,
     ranker: Ranker,
+}
+
+impl ServingModel {
+    /// The kind of model.
+    pub fn family(&self) -> Family {
+        self.model.family
+    }
 }
 
 /// Items and models of one moment. Immutable.
@@ -253,6 +262,7 @@ pub struct Serving {
     models: Vec<Arc<ServingModel>>,
     shares: Vec<f64>,
     exploration: f64,
+    is_raised: bool,
 }
 
 /// Buffers of a ranking, kept between requests.
@@ -278,10 +288,9 @@ impl Serving {
         let models: Vec<Arc<ServingModel>> = (rows.iter())
             .filter_map(|row| compile(row, schema, &catalog, before))
             .collect();
-        let exploration = exploration_share(
-            store.setting(EXPLORATION_SETTING)?.as_deref(),
-            store.setting(RAISED_EXPLORATION_SETTING)?.as_deref(),
-        );
+        let set = store.setting(EXPLORATION_SETTING)?;
+        let raised = store.setting(RAISED_EXPLORATION_SETTING)?;
+        let exploration = exploration_share(set.as_deref(), raised.as_deref());
         Ok(Self {
             schema: Arc::clone(schema),
             versions,
@@ -289,6 +298,7 @@ impl Serving {
             shares: models.iter().map(|m| m.share).collect(),
             models,
             exploration,
+            is_raised: exploration > exploration_share(set.as_deref(), None),
         })
     }
 
@@ -314,6 +324,11 @@ impl Serving {
     /// The share of explored sessions, whatever models there are.
     pub fn exploration_share(&self) -> f64 {
         self.exploration
+    }
+
+    /// Whether workers have raised that share over what is set.
+    pub fn is_exploration_raised(&self) -> bool {
+        self.is_raised
     }
 
     /// The domain.
@@ -443,7 +458,7 @@ fn compile(
     let same = before
         .filter(|b| Arc::ptr_eq(&b.catalog, catalog))
         .and_then(|b| b.models.iter().find(|m| m.model_id == row.model_id))
-        .filter(|m| m.share == row.use_percentage);
+        .filter(|m| m.share == row.use_percentage && m.status == row.status);
     if let Some(same) = same {
         return Some(Arc::clone(same));
     }
@@ -453,6 +468,7 @@ fn compile(
             model_id: row.model_id,
             share: row.use_percentage,
             created_us: row.created_us,
+            status: row.status,
             ranker: Ranker::new(&schema.features, &model, &catalog.numbers),
             model,
         })),

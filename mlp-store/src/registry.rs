@@ -52,3 +52,12 @@ pub(crate) fn refusal(
         None
     }
 }
+
+/// The counts of every kind, in the order of [`DecisionKind::ALL`]; 0 for those that are not among
+/// `counted`.
+pub(crate) fn of_every_kind(counted: &[(DecisionKind, u64)]) -> Vec<(DecisionKind, u64)> {
+    let count = |kind| counted.iter().find(|(other, _)| *other == kind);
+    let all = DecisionKind::ALL.into_iter();
+    all.map(|kind| (kind, count(kind).map_or(0, |(_, n)| *n)))
+        .collect()
+}

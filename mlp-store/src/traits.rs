@@ -155,6 +155,10 @@ pub trait Registry: Send + Sync {
 
     /// Changes a setting, which raises the registry's version unless it was so before.
     fn set_setting(&self, name: &str, value: &str) -> Result<()>;
+
+    /// How many decisions of each kind were ever taken, in the order of [`DecisionKind::ALL`]. Each
+    /// raises the registry's version: while that stays, so do these.
+    fn decision_counts(&self) -> Result<Vec<(DecisionKind, u64)>>;
 }
 
 /// What came in of late, and what was said of it.

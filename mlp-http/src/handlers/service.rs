@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, HeaderValue, VARY};
-use mlp_store::TaskKind;
 use serde_json::json;
 
 use super::Call;
 use crate::answer::{Answer, Content};
 use crate::failure::Failure;
-use crate::metrics::Format;
+use crate::metrics::{Format, Said};
 
 /// How long the store may take before it counts as out of reach.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -61,14 +60,12 @@ pub(super) async fn readyz(call: &Call<'_>) -> Result<Answer, Failure> {
 /// `GET /metrics`. What the store does not tell in time stays as it was.
 pub(super) async fn metrics(call: &Call<'_>) -> Result<Answer, Failure> {
     let metrics = &call.shared.metrics;
-    let depths = call.shared.desk.call(|store| {
-        let depths = TaskKind::ALL.map(|kind| store.depth(kind).map(|depth| (kind, depth)));
-        depths.into_iter().collect::<mlp_store::Result<Vec<_>>>()
-    });
-    let ask = async { tokio::time::timeout(PATIENCE, depths).await.ok()?.ok() };
+    let ask = |seen| async move {
+        let said = call.shared.desk.call(move |store| Said::by(store, seen));
+        tokio::time::timeout(PATIENCE, said).await.ok()?.ok()
+    };
     metrics.ask_store(ask).await;
-    let serving = call.shared.live.current();
-    metrics.serving(serving.catalog().items().len(), serving.models().len());
+    metrics.serving(&call.shared.live.current());
     let format = Format::wanted(call.headers);
     let text = metrics.encode(format);
     let answer = Answer::new(StatusCode::OK, Content::Metrics(format), text);

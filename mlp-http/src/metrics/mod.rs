@@ -1,6 +1,8 @@
 //! What Prometheus sees.
 
 mod history;
+mod learning;
+mod store;
 mod table;
 mod text;
 mod transport;
@@ -10,7 +12,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
-use mlp_store::{QueueDepth, TaskKind, Transport};
+use mlp_core::Schema;
+use mlp_store::{QueueDepth, Serving, TaskKind, Transport};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -22,6 +25,8 @@ use tokio::sync::Mutex;
 
 use crate::pages::Tally;
 pub(crate) use history::{History, Stretch};
+use learning::Learning;
+pub(crate) use store::Said;
 use table::{METHODS, Row, STATUSES};
 pub(crate) use text::Format;
 use transport::OfTransport;
@@ -101,8 +106,15 @@ pub(crate) struct Metrics {
     store_up: Gauge,
     catalog_items: Gauge,
     serving_models: Gauge,
-    /// When the store was asked of its queue.
-    asked: Mutex<Option<Instant>>,
+    learning: Learning,
+    asked: Mutex<Asked>,
+}
+
+/// When the store was asked, and what version of its registry it said.
+#[derive(Debug, Default)]
+struct Asked {
+    at: Option<Instant>,
+    registry: Option<i64>,
 }
 
 /// Those of Python's client, which dashboards may name, and finer ones below.
@@ -129,11 +141,15 @@ fn sizes() -> Histogram {
 /// Registers a row's metric.
 fn register<M: Metric + Clone>(registry: &mut Registry, row: &Row, metric: M) -> M {
     let (name, help) = (row.name, row.help);
-    match row.unit {
-        "seconds" => registry.register_with_unit(name, help, Unit::Seconds, metric.clone()),
-        _ => registry.register(name, help, metric.clone()),
+    match unit(row) {
+        Some(unit) => registry.register_with_unit(name, help, unit.clone(), metric.clone()),
+        None => registry.register(name, help, metric.clone()),
     }
     metric
+}
+
+fn unit(row: &Row) -> Option<&'static Unit> {
+    (row.unit == "seconds").then_some(&Unit::Seconds)
 }
 
 fn one<M: Metric + Clone + Default>(registry: &mut Registry, row: &Row) -> M {
@@ -166,7 +182,12 @@ fn failures(registry: &mut Registry) -> Family<OneLabel, Counter> {
 
 impl Metrics {
     /// With the transport's, where it has any.
-    pub fn new(app_name: &str, paths: &[String], transport: Option<Arc<dyn Transport>>) -> Self {
+    pub fn new(
+        app_name: &str,
+        schema: &Schema,
+        paths: &[String],
+        transport: Option<Arc<dyn Transport>>,
+    ) -> Self {
         let mut all = Registry::default();
         let registry = &mut all;
         let requests = one(registry, &table::REQUESTS);
@@ -182,6 +203,8 @@ impl Metrics {
         if let Some(transport) = transport {
             registry.register_collector(Box::new(OfTransport(transport)));
         }
+        let learning = Learning::new(schema);
+        registry.register_collector(Box::new(learning.clone()));
         let cells = paths.len() * METHODS.len() * STATUSES.len();
         Self {
             requests,
@@ -212,6 +235,7 @@ impl Metrics {
             store_up: one(registry, &table::STORE_UP),
             catalog_items: one(registry, &table::ITEMS),
             serving_models: one(registry, &table::MODELS),
+            learning,
             asked: Mutex::default(),
             registry: all,
         }
@@ -259,19 +283,30 @@ impl Metrics {
         self.failures.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// Keeps what the store says of its queue; where it was asked just now, or is being asked, it
-    /// is not asked again. `None`, it did not say: the numbers stay what they were.
-    pub async fn ask_store(&self, ask: impl Future<Output = Option<Vec<(TaskKind, QueueDepth)>>>) {
+    /// Keeps what the store says; where it was asked just now, or is being asked, it is not asked
+    /// again. `ask` is given the version of the registry that is known. `None`, it did not say: the
+    /// numbers stay what they were.
+    pub async fn ask_store<F: Future<Output = Option<Said>>>(
+        &self,
+        ask: impl FnOnce(Option<i64>) -> F,
+    ) {
         let mut asked = self.asked.lock().await;
-        if asked.is_some_and(|at| at.elapsed() < FRESH) {
+        if asked.at.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        let depths = ask.await;
-        self.store_up.set(i64::from(depths.is_some()));
-        for (kind, depth) in depths.iter().flatten() {
-            self.queue(*kind, depth);
+        let said = ask(asked.registry).await;
+        self.store_up.set(i64::from(said.is_some()));
+        if let Some(said) = said {
+            for (kind, depth) in &said.depths {
+                self.queue(*kind, depth);
+            }
+            self.learning.looked(said.report);
+            if let Some(decisions) = said.decisions {
+                self.learning.decided(decisions);
+            }
+            asked.registry = Some(said.registry);
         }
-        *asked = Some(Instant::now());
+        asked.at = Some(Instant::now());
     }
 
     fn queue(&self, kind: TaskKind, depth: &QueueDepth) {
@@ -288,9 +323,11 @@ impl Metrics {
     }
 
     /// Keeps what is served.
-    pub fn serving(&self, items: usize, models: usize) {
+    pub fn serving(&self, serving: &Serving) {
+        let items = serving.catalog().items().len();
         self.catalog_items.set(items as i64);
-        self.serving_models.set(models as i64);
+        self.serving_models.set(serving.models().len() as i64);
+        self.learning.serves(serving);
     }
 
     /// All of it.

@@ -1,6 +1,10 @@
 //! Every metric, as data: what is registered and what `docker/prometheus/METRICS.md` tells of it.
 
+mod learning;
+
 use prometheus_client::metrics::MetricType;
+
+pub(crate) use learning::*;
 
 /// How the numbers of several API processes become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,10 @@ pub(crate) enum Where {
     Everywhere,
     /// Where tasks go over a broker.
     Broker,
+    /// Where a model serves.
+    Model,
+    /// Where the newest look at the live traffic has the number.
+    Look,
 }
 
 /// The values that a label can have. There is none whose values a client chooses.
@@ -125,6 +133,11 @@ impl Row {
 
     const fn over_a_broker(mut self) -> Self {
         self.told = Where::Broker;
+        self
+    }
+
+    const fn of_a_model(mut self) -> Self {
+        self.told = Where::Model;
         self
     }
 
@@ -355,7 +368,7 @@ pub(crate) const TRANSPORT_COLLECTED: Row = row(
 
 /// All of them, in the document's order.
 #[cfg(test)]
-pub(crate) const TABLE: [Row; 29] = [
+pub(crate) const TABLE: [Row; 58] = [
     REQUESTS,
     EXCEPTIONS,
     TIMES,
@@ -377,6 +390,35 @@ pub(crate) const TABLE: [Row; 29] = [
     CONNECTIONS,
     WAITERS,
     BUILD,
+    DECISIONS,
+    EXPLORATION,
+    RAISED,
+    MODEL,
+    MODEL_SHARE,
+    MODEL_CREATED,
+    WATCH_TIME,
+    WATCH_WINDOW,
+    WATCH_REFERENCE,
+    DRIFT_ALARM,
+    DRIFT_DETECTED,
+    DRIFT_P,
+    DRIFT_PSI,
+    DRIFT_KS,
+    PICK_ANSWERED,
+    PICK_RATE,
+    PICK_LOW,
+    PICK_HIGH,
+    PICK_EXPECTED,
+    EXPLORED,
+    LOG_LOSS,
+    LOG_LOSS_LOW,
+    LOG_LOSS_HIGH,
+    PRECISION,
+    PRECISION_LOW,
+    PRECISION_HIGH,
+    COVERAGE,
+    DELAY_P50,
+    DELAY_P90,
     TRANSPORT_CONNECTED,
     TRANSPORT_PUBLISHED,
     TRANSPORT_POSTPONED,
@@ -430,6 +472,8 @@ mod tests {
             let mark = match row.told {
                 Where::Everywhere => "",
                 Where::Broker => " (broker)",
+                Where::Model => " (model)",
+                Where::Look => " (look)",
             };
             let help = row.help;
             text += &format!(
@@ -438,6 +482,14 @@ mod tests {
             );
         }
         text
+    }
+
+    #[test]
+    fn closed_sets_are_those_of_the_store() {
+        let decisions = mlp_store::DecisionKind::ALL.map(mlp_store::DecisionKind::name);
+        assert_eq!(DECISIONS.values(), decisions);
+        let tasks = mlp_store::TaskKind::ALL.map(mlp_store::TaskKind::name);
+        assert_eq!(WAITING.values(), tasks);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod drift;
 mod failures;
 mod handle;
 mod idempotency;
+mod learning;
 mod limits;
 mod malformed;
 mod methods;

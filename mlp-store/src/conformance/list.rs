@@ -163,6 +163,7 @@ macro_rules! conformance_list {
                 a_canary_that_cannot_be_watched_is_refused
                 deciding_about_no_model_says_so
                 decisions_keep_reason_and_evidence
+                decisions_are_counted_by_kind
                 the_registry_version_rises_with_every_change
                 settings_are_kept_by_name;
             traffic:

@@ -313,6 +313,37 @@ pub(super) fn decisions_keep_reason_and_evidence(bench: &Bench) {
     assert!(ok(open.store.decisions(0)).is_empty());
 }
 
+pub(super) fn decisions_are_counted_by_kind(bench: &Bench) {
+    let open = bench.open();
+    let counts = || ok(open.store.decision_counts());
+    let none = DecisionKind::ALL.map(|kind| (kind, 0));
+    assert_eq!(counts(), none);
+    let (a, b) = (insert(&open, "a"), insert(&open, "b"));
+    use DecisionKind::{Promote, Reject, Rollback, Wait};
+    for (id, kind) in [
+        (b, Wait),
+        (b, Wait),
+        (a, Promote),
+        (b, Reject),
+        (b, Promote),
+    ] {
+        assert!(decide(&open, id, kind));
+    }
+    assert!(decide(&open, 0, Rollback));
+    assert!(
+        !decide(&open, 0, Rollback),
+        "what was not done does not count"
+    );
+    let of = |kind| -> u64 {
+        let all = counts();
+        let same = all.iter().filter(|(other, _)| *other == kind);
+        same.map(|(_, n)| n).sum()
+    };
+    let counted = [Promote, Rollback, Reject, Wait].map(of);
+    assert_eq!(counted, [2, 1, 1, 2]);
+    assert_eq!(counts().iter().map(|(_, n)| n).sum::<u64>(), 6);
+}
+
 pub(super) fn the_registry_version_rises_with_every_change(bench: &Bench) {
     let open = bench.open();
     let mut last = ok(open.store.versions());

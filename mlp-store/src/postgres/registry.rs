@@ -10,9 +10,9 @@ use super::PostgresStore;
 use super::db::{Mode, Session, Values};
 use super::error::{Failure, Result};
 use super::state::{locked_meta, set_meta};
-use super::values::{Moment, clean, named, sql_limit};
+use super::values::{Moment, clean, named, sql_limit, unsigned};
 use crate::error::StoreError;
-use crate::registry::refusal;
+use crate::registry::{of_every_kind, refusal};
 use crate::types::{
     CANARY_SHARE_SETTING, DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel,
     TaskId, canary_share,
@@ -96,6 +96,18 @@ impl PostgresStore {
                 0 => Ok(()),
                 _ => raise(session, version),
             }
+        })
+    }
+
+    pub(super) fn count_decisions(&self) -> Public<Vec<(DecisionKind, u64)>> {
+        self.db.run("decision counts", Mode::Single, |session| {
+            let select = "SELECT kind, count(*) FROM decisions GROUP BY kind";
+            let rows = session.query(select, &[])?;
+            let counted = rows.iter().map(|row| {
+                let kind = named(row, 0, &DecisionKind::ALL, DecisionKind::name)?;
+                Ok((kind, unsigned(row.try_get(1)?)))
+            });
+            Ok(of_every_kind(&counted.collect::<Result<Vec<_>>>()?))
         })
     }
 }

@@ -7,7 +7,7 @@ use super::db::Durability;
 use super::error::{Failure, Result};
 use super::state::{named, sql_limit};
 use crate::error::StoreError;
-use crate::registry::refusal;
+use crate::registry::{of_every_kind, refusal};
 use crate::types::{
     CANARY_SHARE_SETTING, DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, NewModel,
     TaskId, canary_share,
@@ -93,6 +93,20 @@ impl SqliteStore {
                 raise_version(tx)?;
             }
             Ok(())
+        })
+    }
+
+    pub(super) fn count_decisions(&self) -> Public<Vec<(DecisionKind, u64)>> {
+        self.db.read("decision counts", |connection| {
+            let select = "SELECT kind, count(*) FROM decisions GROUP BY kind";
+            let mut select = connection.prepare_cached(select)?;
+            let counted = select.query_map([], |row| {
+                let kind = named(row, 0, &DecisionKind::ALL, DecisionKind::name)?;
+                Ok((kind, row.get(1)?))
+            })?;
+            Ok(of_every_kind(
+                &counted.collect::<rusqlite::Result<Vec<_>>>()?,
+            ))
         })
     }
 }

@@ -23,12 +23,18 @@ const SOON: Duration = Duration::from_secs(2);
 
 const LEASE: Duration = Duration::from_secs(1);
 
-pub fn fill(url: &str) {
+pub fn schema() -> Arc<Schema> {
     let text = include_str!("../../../config/travel.toml");
-    let schema = Arc::new(Schema::parse("travel.toml", text).unwrap());
+    Arc::new(Schema::parse("travel.toml", text).unwrap())
+}
+
+pub fn open(url: &str) -> Arc<PostgresStore> {
     let config = PostgresConfig::parse(url).unwrap();
-    let store = PostgresStore::open(config, Arc::clone(&schema), StoreOptions::new()).unwrap();
-    add_items(&*store, &schema);
+    PostgresStore::open(config, schema(), StoreOptions::new()).unwrap()
+}
+
+pub fn fill(url: &str) {
+    add_items(&*open(url), &schema());
 }
 
 pub fn user(seed: u64) -> Value {

@@ -15,6 +15,8 @@ pub struct Query {
     pub place: String,
     /// Without macros and variables put in.
     pub text: String,
+    /// Whether the answer is a table, and not a course over time.
+    pub is_table: bool,
     /// Whether it may answer nothing: an annotation marks what did not happen yet.
     pub may_be_empty: bool,
 }
@@ -58,21 +60,25 @@ impl Queries {
         list.push(Query {
             place: title.as_str().unwrap().to_owned(),
             text: text.as_str().unwrap().to_owned(),
+            is_table: target["format"] == "table",
             may_be_empty,
         });
     }
 }
 
+fn named(uid: &str) -> Value {
+    let mut all = dashboards().into_iter();
+    all.find(|d| d["uid"] == uid).expect(uid)
+}
+
+fn titles(dashboard: &Value) -> Vec<&str> {
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    panels.map(|p| p["title"].as_str().unwrap()).collect()
+}
+
 #[test]
-fn the_overview_has_its_seven_panels() {
-    let [overview] = &dashboards()[..] else {
-        panic!("there is another dashboard");
-    };
-    let panels = overview["panels"].as_array().unwrap();
-    let titles: Vec<&str> = panels
-        .iter()
-        .map(|p| p["title"].as_str().unwrap())
-        .collect();
+fn there_are_two_dashboards_with_their_panels() {
+    assert_eq!(dashboards().len(), 2);
     let expected = [
         "Active inferences",
         "Accuracy (pick rate)",
@@ -82,7 +88,68 @@ fn the_overview_has_its_seven_panels() {
         "Users: age",
         "Users: wishes",
     ];
-    assert_eq!(titles, expected);
+    assert_eq!(titles(&named("mlp-overview")), expected);
+    let expected = [
+        "Drift alarm",
+        "Champion",
+        "Last look",
+        "Answered",
+        "Explored",
+        "Pick rate, realised and expected",
+        "Explored sessions: log loss",
+        "Explored sessions: precision at 1",
+        "Drift: PSI by feature",
+        "Drift: p-value by feature",
+        "Features that changed",
+        "Decisions",
+        "Models",
+        "Answers: delay",
+        "Answers: coverage and exploration",
+        "Trainings",
+        "Queue: tasks by kind",
+        "Queue: age by kind",
+    ];
+    assert_eq!(titles(&named("mlp-learning")), expected);
+}
+
+#[test]
+fn dashboards_lead_to_each_other() {
+    let all = dashboards();
+    for dashboard in &all {
+        let uid = &dashboard["uid"];
+        // A list of all with the tag, at the time that is looked at.
+        let link = &dashboard["links"][0];
+        assert_eq!(link["type"], "dashboards", "{uid}");
+        assert_eq!(link["keepTime"], true, "{uid}");
+        let tagged = all.iter().all(|d| d["tags"] == link["tags"]);
+        assert!(tagged, "{uid}: {link}");
+    }
+    let mut links = 0;
+    for panel in all.iter().flat_map(|d| d["panels"].as_array().unwrap()) {
+        for link in panel["links"].as_array().into_iter().flatten() {
+            let (path, time) = link["url"].as_str().unwrap().split_once('?').unwrap();
+            assert_eq!(time, "${__url_time_range}");
+            named(path.strip_prefix("/d/").unwrap());
+            links += 1;
+        }
+    }
+    assert!(links > 0);
+}
+
+#[test]
+fn panels_do_not_lie_on_each_other() {
+    for dashboard in dashboards() {
+        let mut taken = std::collections::BTreeSet::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            let side = |name: &str| panel["gridPos"][name].as_u64().unwrap();
+            assert!(side("x") + side("w") <= 24, "{}", panel["title"]);
+            for x in side("x")..side("x") + side("w") {
+                for y in side("y")..side("y") + side("h") {
+                    assert!(taken.insert((x, y)), "{} at {x} {y}", panel["title"]);
+                }
+            }
+        }
+    }
 }
 
 #[test]

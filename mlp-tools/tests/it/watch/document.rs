@@ -4,15 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::read;
 
-/// Who tells a row; and what a server is, of which the rows are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a row is told: all but the first are marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     Everywhere,
-    /// Where tasks travel over a broker: the row is marked.
+    /// Where tasks travel over a broker.
     OverBroker,
+    /// Where a model serves.
+    OfModel,
+    /// Where the newest look at the live traffic has the number.
+    OfLook,
 }
 
-const MARK: &str = " (broker)";
+const MARKS: [(&str, Told); 3] = [
+    (" (broker)", Told::OverBroker),
+    (" (model)", Told::OfModel),
+    (" (look)", Told::OfLook),
+];
 
 /// One row of the table.
 #[derive(Debug)]
@@ -34,10 +42,9 @@ pub fn metrics() -> BTreeMap<String, Metric> {
             .trim_end_matches('|')
             .split("; ")
             .filter(|l| !l.trim().is_empty());
-        let (name, told) = match cells[0].strip_suffix(MARK) {
-            Some(name) => (name, Told::OverBroker),
-            None => (cells[0], Told::Everywhere),
-        };
+        let mut marks = MARKS.iter();
+        let marked = marks.find_map(|(mark, told)| Some((cells[0].strip_suffix(mark)?, *told)));
+        let (name, told) = marked.unwrap_or((cells[0], Told::Everywhere));
         let metric = Metric {
             told,
             kind: cells[1].to_owned(),
@@ -64,11 +71,11 @@ fn family(series: &str, known: &BTreeMap<String, Metric>) -> Option<String> {
     names.find(|n| known.contains_key(*n)).map(str::to_owned)
 }
 
-/// Whatever a live `/metrics` of such a server and the table's rows of it do not have in common, in
-/// Prometheus's text format.
-pub fn differences(text: &str, server: Told) -> Vec<String> {
+/// Whatever a live `/metrics`, in Prometheus's text format, has that no row of the table says of a
+/// server that must tell some and may tell others, and rows of those it must tell that it has not.
+pub fn differences(text: &str, must: &[Told], may: &[Told]) -> Vec<String> {
     let mut known = metrics();
-    known.retain(|_, metric| metric.told <= server);
+    known.retain(|_, metric| must.contains(&metric.told) || may.contains(&metric.told));
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for line in text.lines() {
@@ -84,8 +91,9 @@ pub fn differences(text: &str, server: Told) -> Vec<String> {
             sample(series, &known, &mut found);
         }
     }
-    let missing = known.keys().filter(|name| !seen.contains(*name));
-    found.extend(missing.map(|name| format!("{name} is in the table alone")));
+    let missing = (known.iter())
+        .filter(|(name, metric)| must.contains(&metric.told) && !seen.contains(*name));
+    found.extend(missing.map(|(name, _)| format!("{name} is in the table alone")));
     found
 }
 
@@ -162,13 +170,16 @@ fn the_table_is_read_whole() {
     let connected = &metrics["mlp_transport_connected"];
     assert_eq!(connected.told, Told::OverBroker);
     assert!(connected.labels["to"].contains("results"));
+    assert_eq!(metrics["mlp_model_info"].told, Told::OfModel);
+    assert_eq!(metrics["mlp_drift_psi"].told, Told::OfLook);
+    assert!(metrics["mlp_drift_psi"].labels["feature"].is_empty());
 }
 
 #[test]
 fn what_is_not_in_the_table_is_found() {
     let text = "# TYPE api_request_total counter\napi_request_total{method=\"BREW\",path=\"/\",status_code=\"200\",app_name=\"x\"} 1\n\
         # TYPE mlp_waiters counter\nmlp_waiters 1\nmlp_shown_total{who=\"me\"} 1\nother 1\n";
-    let found = differences(text, Told::Everywhere).join("\n");
+    let found = differences(text, &[Told::Everywhere], &[]).join("\n");
     assert!(!found.contains("mlp_transport"), "{found}");
     for part in [
         "`method` is not told of",
@@ -180,11 +191,16 @@ fn what_is_not_in_the_table_is_found() {
         assert!(found.contains(part), "{part} is not in {found}");
     }
     let over_broker = "# TYPE mlp_transport_resent_total counter\nmlp_transport_resent_total 0\n";
-    let found = differences(over_broker, Told::Everywhere).join("\n");
+    let found = differences(over_broker, &[Told::Everywhere], &[]).join("\n");
     assert!(found.contains("mlp_transport_resent_total is not in the table"));
-    let found = differences(over_broker, Told::OverBroker).join("\n");
+    let found = differences(over_broker, &[Told::Everywhere, Told::OverBroker], &[]).join("\n");
     assert!(!found.contains("mlp_transport_resent_total"), "{found}");
     assert!(found.contains("mlp_transport_connected is in the table alone"));
+    // What may be told need not be, and is compared where it is.
+    let look = "# TYPE mlp_drift_alarm gauge\nmlp_drift_alarm{feature=\"x\"} 1\n";
+    let found = differences(look, &[], &[Told::OfLook]).join("\n");
+    assert!(found.contains("`feature` is not told of"), "{found}");
+    assert!(!found.contains("alone"), "{found}");
     let wrong = "rate(mlp_panics_total[5m]) / mlp_stage_seconds_bucket{stage=~\"rank|fly\"}";
     assert_eq!(unknown_names(wrong), ["mlp_panics_total", "stage=fly"]);
 }

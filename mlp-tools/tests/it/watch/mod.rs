@@ -5,6 +5,7 @@ mod dashboards;
 mod document;
 mod http;
 mod live;
+mod look;
 mod macros;
 mod prometheus;
 mod promtool;

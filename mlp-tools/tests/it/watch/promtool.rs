@@ -66,10 +66,16 @@ fn the_configuration_and_its_rules_are_valid() {
 
 #[test]
 fn every_alert_fires_when_it_should_and_only_then() {
-    promtool(&["test", "rules"], "prometheus/alerts_test.yml");
-    let tests = read("prometheus/alerts_test.yml");
+    let files = [
+        "prometheus/alerts_test.yml",
+        "prometheus/alerts_days_test.yml",
+    ];
+    let tests = files.map(|file| {
+        promtool(&["test", "rules"], file);
+        read(file)
+    });
     let (mut fires, mut rests) = (BTreeSet::new(), BTreeSet::new());
-    for part in tests.split("alertname: ").skip(1) {
+    for part in tests.iter().flat_map(|t| t.split("alertname: ").skip(1)) {
         let (name, rest) = part.split_once('\n').unwrap();
         let is_empty = rest.trim_start().starts_with("exp_alerts: []");
         let set = if is_empty { &mut rests } else { &mut fires };
