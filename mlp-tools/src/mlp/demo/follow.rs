@@ -1,73 +1,41 @@
-//! The story itself: users come, models are trained, and each step is told.
+//! The story itself: users come, drift sets in, and what the system does about it is told.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use mlp_core::metrics::Evaluation;
 use mlp_data::{Date, Mix, UserSampler};
+use rand::RngExt;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::Demo;
-use super::story::{Model, Story};
+use super::memory::Memory;
+use super::story::{Model, Story, now_us};
+use super::watching::{ModelView, News, Watching};
 use crate::mlp::error::{Error, Result};
-use crate::mlp::server::Server;
-use crate::traffic::{
-    Client, Ending, Event, Observer, Plan, Report, Shared, State, Target, lock, run,
-};
-
-/// What `GET /models` says of a model, as far as the story needs it.
-#[derive(Debug, Clone, Deserialize)]
-struct ModelView {
-    model_id: i64,
-    task_id: Option<String>,
-    status: String,
-    use_percentage: f64,
-    test: Option<Evaluation>,
-    #[serde(default)]
-    decision: Option<String>,
-}
+use crate::traffic::{Client, Plan, Report, Shared, State, Target, run};
 
 #[derive(Deserialize)]
 struct TaskView {
-    task_id: String,
     status: State,
-}
-
-/// Remembers what the users were promised.
-#[derive(Default)]
-struct Memory {
-    started: Mutex<Vec<String>>,
-    answers: Mutex<Vec<bool>>,
-}
-
-impl Observer for Memory {
-    fn on(&self, event: Event<'_>) {
-        match event {
-            Event::Started { task_id, .. } => lock(&self.started).push(task_id.to_owned()),
-            Event::Ended { ending, .. } => match ending {
-                Ending::Picked => lock(&self.answers).push(true),
-                Ending::None => lock(&self.answers).push(false),
-                _ => {}
-            },
-            _ => {}
-        }
-    }
 }
 
 /// Tells the story; `false` where a signal ended it early.
 pub async fn tell(
     demo: &Demo,
-    server: &Server,
+    memory: Memory,
     address: SocketAddr,
     story: &mut Story,
 ) -> Result<bool> {
+    let target: Target = format!("http://{address}").parse().map_err(Error::run)?;
     let mut teller = Teller {
         demo,
-        target: format!("http://{address}").parse().map_err(Error::run)?,
-        client: Client::new(format!("http://{address}").parse().map_err(Error::run)?),
-        memory: Arc::new(Memory::default()),
+        client: Client::new(target.clone()),
+        target,
+        memory: Arc::new(memory),
+        watching: Watching::default(),
         begun: 0,
     };
     if let Some(token) = demo.serving.token()? {
@@ -77,7 +45,6 @@ pub async fn tell(
         told = teller.tell(story) => told.map(|()| true),
         signal = interrupted() => signal.map(|()| false),
     }
-    .inspect(|_| tracing::debug!(address = ?server.address(), "told"))
 }
 
 async fn interrupted() -> Result<()> {
@@ -94,31 +61,84 @@ struct Teller<'a> {
     target: Target,
     client: Client,
     memory: Arc<Memory>,
+    watching: Watching,
     begun: u64,
 }
 
-/// How long the story waits for a training.
+/// How long the story waits for the first model.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Parts that the traffic is told in.
-const PARTS: u64 = 6;
+/// How often the server is asked what is new.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Sessions after the drift is over, to see how users fare then, as a share of the calm ones.
+const AFTERWARDS: f64 = 0.5;
+
+/// A part of the traffic.
+struct Part<'a> {
+    name: &'a str,
+    sessions: u64,
+    /// The share of noisy users.
+    noise: f64,
+    /// Whether it ends when an alarm that was given is over.
+    until_over: bool,
+}
 
 impl Teller<'_> {
     async fn tell(&mut self, story: &mut Story) -> Result<()> {
         self.first_model(story).await?;
-        let part = self.demo.sessions.div_ceil(PARTS);
-        let mut left = self.demo.sessions;
-        for number in 0..PARTS {
-            let sessions = part.min(left);
-            if sessions == 0 {
-                break;
-            }
-            left -= sessions;
-            self.traffic(sessions, story).await?;
-            // After half of the traffic, and once more near the end.
-            if number == PARTS / 2 - 1 || number == PARTS - 2 {
-                self.retrain(story).await?;
-            }
+        let (demo, noise) = (self.demo, self.demo.noise);
+        let calm = demo.calm.min(demo.sessions);
+        self.part(
+            story,
+            Part {
+                name: "calm",
+                sessions: calm,
+                noise: 0.0,
+                until_over: false,
+            },
+        )
+        .await?;
+        let looks = self.watching.looks;
+        let sentence = self.watching.sentence.clone().unwrap_or_default();
+        story.tell(
+            "watch",
+            format!("{looks} looks at the traffic; the last: {sentence}"),
+        );
+        let most = demo.sessions - calm;
+        if most == 0 {
+            return self.end(story).await;
+        }
+        story.drift.onset_us = Some(now_us());
+        let text = format!(
+            "noisy users set in: {:.0} % of all from now on",
+            100.0 * noise
+        );
+        story.tell("drift", text);
+        let after = ((calm as f64 * AFTERWARDS) as u64).min(most / 2);
+        let came = self
+            .part(
+                story,
+                Part {
+                    name: "noisy",
+                    sessions: most - after,
+                    noise,
+                    until_over: true,
+                },
+            )
+            .await?;
+        if story.drift.recovered_us.is_some() {
+            let sessions = after.min(most - came);
+            self.part(
+                story,
+                Part {
+                    name: "noisy, afterwards",
+                    sessions,
+                    noise,
+                    until_over: false,
+                },
+            )
+            .await?;
         }
         self.end(story).await
     }
@@ -130,10 +150,11 @@ impl Teller<'_> {
     async fn first_model(&mut self, story: &mut Story) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let models = self.models().await?;
-            if let Some(first) = models.first() {
-                let text = format!("the first model is trained: {}", describe(first));
+            if let Some(first) = self.models().await?.first() {
+                let text = format!("the first model is trained: {}", first.describe());
                 story.tell("model", text);
+                // It is no news.
+                self.watching.look(&mut self.client).await?;
                 return Ok(());
             }
             if Instant::now() >= end {
@@ -143,85 +164,121 @@ impl Teller<'_> {
         }
     }
 
-    async fn traffic(&mut self, sessions: u64, story: &mut Story) -> Result<()> {
-        let users = self.demo.configs.users()?;
-        let sampler = UserSampler::new(&users, Mix::Even, Date::FIRST_OF_2026);
-        // Each part goes on with the numbers of the one before: other users, same story.
-        let first = self.begun;
-        self.begun += sessions;
-        let plan = Plan::builder(self.target.clone(), move |_, rng| sampler.sample(rng))
-            .parallel(self.demo.parallel)
-            .answer(self.demo.answer)
-            .sessions(sessions)
-            .seed(self.demo.seed.wrapping_mul(1_000_003).wrapping_add(first))
-            .check()
-            .map_err(Error::usage_from)?;
+    /// Lets users come while what is new is told; gives the number of sessions.
+    async fn part(&mut self, story: &mut Story, part: Part<'_>) -> Result<u64> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let plan = self.plan(&part)?;
         let observer = Shared(Arc::clone(&self.memory));
-        let report: Report = run(plan, observer, std::future::pending()).await;
-        let answers = std::mem::take(&mut *lock(&self.memory.answers));
+        let traffic = run(plan, observer, async {
+            // A sender that is gone asks for a stop too.
+            let _ = stopped.await;
+        });
+        tokio::pin!(traffic);
+        let mut stop = Some(stop);
+        let report: Report = loop {
+            tokio::select! {
+                report = &mut traffic => break report,
+                () = sleep(LOOK_EVERY) => {
+                    self.look(story).await?;
+                    if part.until_over && story.drift.recovered_us.is_some() {
+                        stop.take();
+                    }
+                }
+            }
+        };
+        self.begun += report.sessions + report.unfinished;
+        self.look(story).await?;
+        let answers = self.memory.take_answers();
         let picks = answers.iter().filter(|picked| **picked).count();
         story.tell(
             "traffic",
             format!(
-                "{} sessions at {:.0}/s: {} answered, {:.1} % of them with a pick",
+                "{} sessions ({}) at {:.0}/s: {} answered, {:.1} % of them with a pick",
                 report.sessions,
+                part.name,
                 report.sessions_per_s,
                 answers.len(),
                 100.0 * picks as f64 / answers.len().max(1) as f64
             ),
         );
+        story.truth.push(self.memory.take_truth(part.name));
         story.add(&report, answers);
+        Ok(report.sessions)
+    }
+
+    fn plan(&self, part: &Part<'_>) -> Result<Plan> {
+        let demo = self.demo;
+        let sampler = |users| UserSampler::new(&users, Mix::Even, Date::FIRST_OF_2026);
+        let (usual, noisy) = (sampler(demo.configs.users()?), sampler(demo.noisy_users()?));
+        let noise = part.noise;
+        // Each part goes on with the numbers of the one before: other users, same story.
+        let seed = demo.seed.wrapping_mul(1_000_003).wrapping_add(self.begun);
+        Plan::builder(self.target.clone(), move |_, rng| {
+            match noise > 0.0 && rng.random::<f64>() < noise {
+                true => noisy.sample(rng),
+                false => usual.sample(rng),
+            }
+        })
+        .parallel(demo.parallel)
+        .rate(demo.rate)
+        .answer(demo.answer)
+        .sessions(part.sessions)
+        .seed(seed)
+        .check()
+        .map_err(Error::usage_from)
+    }
+
+    async fn look(&mut self, story: &mut Story) -> Result<()> {
+        for news in self.watching.look(&mut self.client).await? {
+            self.tell_news(story, news);
+        }
         Ok(())
     }
 
-    async fn retrain(&mut self, story: &mut Story) -> Result<()> {
-        // The last answers settle first.
-        sleep(Duration::from_secs_f64(super::SETTLE_S)).await;
-        let task: TaskView = self
-            .client
-            .post_json("/train/start", &serde_json::json!({}))
-            .await
-            .map_err(Error::run)?;
-        story.tell("training", "a model is trained on what the users chose");
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let path = format!("/train/status/{}", task.task_id);
-            let view: TaskView = match self.client.get_json(&path).await {
-                Ok(view) => view,
-                Err(error) => {
-                    story.tell("failed", format!("no model came of it: {error}"));
-                    return Ok(());
+    fn tell_news(&self, story: &mut Story, news: News) {
+        let drift = &mut story.drift;
+        match news {
+            News::Alarm { at_us, sentence } if drift.onset_us.is_some_and(|on| at_us >= on) => {
+                let noisy = self.memory.noisy_until(at_us);
+                if drift.detected_us.is_none() {
+                    drift.detected_us = Some(at_us);
+                    drift.noisy = Some(noisy);
                 }
-            };
-            if view.status.is_final() {
-                break;
+                let text = format!("after {noisy} noisy requests: {sentence}");
+                story.tell("alarm", text);
             }
-            if Instant::now() >= end {
-                return Err(Error::run("a model was not trained in time"));
+            News::Alarm { sentence, .. } => {
+                drift.false_alarms += 1;
+                story.tell("alarm", format!("a false one: {sentence}"));
             }
-            sleep(Duration::from_millis(20)).await;
-        }
-        let models = self.models().await?;
-        let made = models
-            .iter()
-            .find(|m| m.task_id.as_deref() == Some(&task.task_id));
-        match made {
-            Some(model) => {
-                let kind = match model.status.as_str() {
+            News::Over { at_us, why } => {
+                if drift.detected_us.is_some() {
+                    drift.recovered_us = Some(at_us);
+                }
+                story.tell("over", why);
+            }
+            News::Model {
+                model_id,
+                is_new,
+                status,
+                text,
+            } => {
+                if is_new && drift.detected_us.is_some() {
+                    drift.made.push(model_id);
+                }
+                drift.promoted |= drift.made.contains(&model_id) && status == "champion";
+                let kind = match status.as_str() {
                     "champion" => "promoted",
                     "challenger" => "waiting",
                     other => other,
                 };
-                story.tell(kind, describe(model));
+                story.tell(kind, text);
             }
-            None => story.tell("failed", "no model came of the training"),
         }
-        Ok(())
     }
 
     async fn end(&mut self, story: &mut Story) -> Result<()> {
-        let started = std::mem::take(&mut *lock(&self.memory.started));
-        for task_id in &started {
+        for task_id in self.memory.take_started() {
             let path = format!("/inference/status/{task_id}?wait=5");
             let last: std::result::Result<TaskView, _> = self.client.get_json(&path).await;
             // A failed inference answers 500, which is final too.
@@ -243,11 +300,4 @@ impl Teller<'_> {
             .collect();
         Ok(())
     }
-}
-
-fn describe(model: &ModelView) -> String {
-    let auc = model.test.as_ref().and_then(|t| t.auc);
-    let auc = auc.map_or("undefined".to_owned(), |x| format!("{x:.3}"));
-    let decision = model.decision.as_deref().unwrap_or("no verdict yet");
-    format!("model {}, test AUC {auc}; {decision}", model.model_id)
 }

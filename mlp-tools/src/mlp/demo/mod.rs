@@ -1,13 +1,18 @@
 //! `mlp demo`: the whole loop with simulated users, told as it happens, over the public HTTP API.
 
 mod follow;
+mod memory;
 mod story;
+mod watching;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use mlp_data::{UserConfig, dataset};
 
+use self::memory::Memory;
 use self::story::Story;
 use super::context::Context;
 use super::error::{Error, Result};
@@ -17,13 +22,15 @@ use super::settings::{Database, Serving};
 use super::train;
 use super::up::{Learning, Retraining, Watching};
 
-/// The whole story with simulated users, told as it happens: data is made, a first model is
-/// trained on little of it, users come and choose, a second model is trained on their choices,
-/// compared, and promoted or not.
+/// The whole story with simulated users, told as it happens: a first model is trained, users come and
+/// choose, then other users mix in whom it has never seen. The drift is noticed, a model is trained on
+/// what came since, compared, and promoted or not, and the traffic is well again. All of it goes over
+/// the public API; only the summary asks the simulator how good the lists were.
 #[derive(Args, Debug)]
 #[command(
     after_help = "The data is in `demo` under the data directory, made anew each time.\n\n\
-    Examples:\n  mlp demo\n  mlp demo --seed 7 --exit --json demo.json"
+    Examples:\n  mlp demo\n  mlp demo --seed 7 --exit --json demo.json\n  \
+    mlp demo --noise 0.05 --sessions 40000    a drift that is harder to see"
 )]
 pub struct Demo {
     #[command(flatten)]
@@ -32,20 +39,37 @@ pub struct Demo {
     #[command(flatten)]
     pub configs: Configs,
 
+    /// Profiles of the users who mix in when drift sets in. Default: those built in
+    #[arg(long, value_name = "FILE")]
+    pub noisy_configs: Option<PathBuf>,
+
     /// Another seed is another story
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
 
-    /// Sessions of the past that the first model is trained on, and judged by
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u64).range(100..=100_000))]
+    /// Sessions of the past that the first model is trained on, and judged by; traffic is held against
+    /// their requests, of which there must be 1,000
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1000..=100_000))]
     pub past: u64,
 
-    /// Sessions of simulated users
-    #[arg(long, default_value_t = 6000, value_parser = clap::value_parser!(u64).range(50..=10_000_000))]
+    /// Sessions of simulated users, at the most: the story ends when the drift is dealt with
+    #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(u64).range(50..=10_000_000))]
     pub sessions: u64,
 
-    /// Users at a time
-    #[arg(short, long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Of them, those before drift sets in
+    #[arg(long, default_value_t = 2000, value_name = "SESSIONS")]
+    pub calm: u64,
+
+    /// The share of noisy users from then on
+    #[arg(long, default_value_t = 0.3, value_name = "SHARE")]
+    pub noise: f64,
+
+    /// Sessions that begin in a second
+    #[arg(long, default_value_t = 200.0, value_name = "PER_SECOND")]
+    pub rate: f64,
+
+    /// The most sessions at a time
+    #[arg(short, long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub parallel: u32,
 
     /// The probability that a user answers
@@ -68,6 +92,37 @@ pub struct Demo {
 /// How long a choice may change in the demo, in seconds: nobody changes it.
 const SETTLE_S: f64 = 0.2;
 
+/// How often the demo's worker looks at the traffic and at what waits for a verdict: a story of two
+/// minutes stands for a day.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+impl Demo {
+    /// The profiles of those who mix in; warnings go to the log.
+    fn noisy_users(&self) -> Result<UserConfig> {
+        let parsed = match &self.noisy_configs {
+            Some(path) => UserConfig::from_path(path)?,
+            None => {
+                let shipped = mlp_data::shipped::NOISY_USERS.as_bytes();
+                UserConfig::from_reader("user_noise.tsv", shipped)?
+            }
+        };
+        for warning in &parsed.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(parsed.value)
+    }
+
+    fn check(&self) -> Result<()> {
+        match (0.0..=1.0).contains(&self.noise) {
+            true => Ok(()),
+            false => Err(Error::usage(format!(
+                "noise is `{}`, must be from 0 to 1",
+                self.noise
+            ))),
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(demo: &Demo, context: &Context) -> Result<()> {
     if context.schema.name != "travel" {
@@ -76,6 +131,7 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
             context.schema.name
         )));
     }
+    demo.check()?;
     // Opened first: a summary that cannot be written is better known at once.
     let json = (demo.json.as_ref())
         .map(|path| std::fs::File::create(path).map_err(Error::file("write", path)))
@@ -89,7 +145,8 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
         .enable_all()
         .build()
         .map_err(Error::run)?;
-    let told = runtime.block_on(follow::tell(demo, &server, address, &mut story));
+    let memory = memory(demo, &context)?;
+    let told = runtime.block_on(follow::tell(demo, memory, address, &mut story));
     drop(runtime);
     match told {
         Ok(true) => {}
@@ -123,6 +180,21 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
     }
 }
 
+/// Where the demo's data is.
+fn data(context: &Context) -> PathBuf {
+    context.common.data_dir.join("demo").join("dataset")
+}
+
+fn memory(demo: &Demo, context: &Context) -> Result<Memory> {
+    let locations = dataset::read_locations(&data(context).join(dataset::LOCATIONS))?;
+    let noisy = demo.noisy_users()?;
+    let names = noisy
+        .profiles()
+        .iter()
+        .map(|profile| profile.name().to_owned());
+    Ok(Memory::new(locations, names.collect()))
+}
+
 /// Makes the data and starts API and worker on it.
 fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, Context)> {
     let dir = context.common.data_dir.join("demo");
@@ -134,7 +206,7 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         clear(&dir, &context)?;
     }
     std::fs::create_dir_all(&dir).map_err(Error::file("make", &dir))?;
-    let data = dir.join("dataset");
+    let data = data(&context);
     seed::generate(&demo.configs, &data, demo.past, demo.seed)?;
     let store = context.open(true)?;
     let seeded = seed::import(&*store, &context.schema, &data)?;

@@ -1,15 +1,17 @@
 //! What happened, as it is told and as it is summed up.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::memory::Truth;
 use crate::traffic::Report;
 
 /// What happened, in order.
 pub struct Story {
     begun: Instant,
+    begun_us: i64,
     events: Vec<Event>,
     /// Whether each answered session had a pick, in the order of the answers.
     pub answers: Vec<bool>,
@@ -21,6 +23,37 @@ pub struct Story {
     pub lost: u64,
     /// The registry at the end, the oldest first.
     pub models: Vec<Model>,
+    /// What became of the drift.
+    pub drift: Drift,
+    /// The simulator's truth of each part.
+    pub truth: Vec<Truth>,
+}
+
+/// What became of the drift, in microseconds since 1970.
+#[derive(Debug, Clone, Default)]
+pub struct Drift {
+    /// When the noisy users began to come.
+    pub onset_us: Option<i64>,
+    /// When the alarm was given.
+    pub detected_us: Option<i64>,
+    /// Noisy users who had come by then.
+    pub noisy: Option<usize>,
+    /// When the traffic agreed with the reference in force again.
+    pub recovered_us: Option<i64>,
+    /// Alarms before the noisy users came.
+    pub false_alarms: u64,
+    /// Models that were trained after the alarm.
+    pub made: Vec<i64>,
+    /// Whether one of these became champion.
+    pub promoted: bool,
+}
+
+/// Now, in microseconds since 1970.
+pub fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    })
 }
 
 /// One thing that happened.
@@ -62,6 +95,23 @@ pub struct Summary {
     pub pick_rate_first: Option<f64>,
     /// Share of picks in the last fifth of the answered sessions.
     pub pick_rate_last: Option<f64>,
+    /// When the noisy users began to come, in seconds since the beginning; null where the story ended
+    /// before.
+    pub drift_onset_s: Option<f64>,
+    /// When the alarm was given; null where none was.
+    pub drift_detected_s: Option<f64>,
+    /// Noisy requests until then.
+    pub drift_detected_requests: Option<usize>,
+    /// When the alarm ended: a better model answers, or the champion was confirmed.
+    pub recovered_s: Option<f64>,
+    /// Alarms before the noisy users came.
+    pub false_alarms: u64,
+    /// Whether a model was trained after the alarm.
+    pub retrained: bool,
+    /// Whether one of these became champion.
+    pub promoted: bool,
+    /// How good the first places were, by the users' own scores, part by part.
+    pub truth: Vec<Truth>,
     /// The registry.
     pub models: Vec<Model>,
     /// The story.
@@ -75,12 +125,15 @@ impl Story {
     pub fn begin() -> Self {
         Self {
             begun: Instant::now(),
+            begun_us: now_us(),
             events: Vec::new(),
             answers: Vec::new(),
             sessions: 0,
             errors: 0,
             lost: 0,
             models: Vec::new(),
+            drift: Drift::default(),
+            truth: Vec::new(),
         }
     }
 
@@ -109,7 +162,17 @@ impl Story {
             let picks = answers.iter().filter(|picked| **picked).count();
             (!answers.is_empty()).then(|| picks as f64 / answers.len() as f64)
         };
+        let begun_us = self.begun_us;
+        let seconds = move |us: Option<i64>| us.map(|us| (us - begun_us) as f64 / 1e6);
         Summary {
+            drift_onset_s: seconds(self.drift.onset_us),
+            drift_detected_s: seconds(self.drift.detected_us),
+            drift_detected_requests: self.drift.noisy,
+            recovered_s: seconds(self.drift.recovered_us),
+            false_alarms: self.drift.false_alarms,
+            retrained: !self.drift.made.is_empty(),
+            promoted: self.drift.promoted,
+            truth: self.truth,
             sessions: self.sessions,
             answered: self.answers.len() as u64,
             errors: self.errors,
@@ -140,7 +203,7 @@ impl Summary {
         format!(
             "\n{} sessions in {:.1} s, {} answered, {} errors, {} lost\n\
              pick rate {} in the first fifth, {} in the last\n\
-             {} models: {}\n",
+             {}\n{}{} models: {}\n",
             self.sessions,
             self.seconds,
             self.answered,
@@ -148,8 +211,49 @@ impl Summary {
             self.lost,
             share(self.pick_rate_first),
             share(self.pick_rate_last),
+            self.drift_text(),
+            self.truth_text(),
             self.models.len(),
             places.join(", "),
         )
+    }
+
+    /// The drift in a line.
+    fn drift_text(&self) -> String {
+        let alarms = match self.false_alarms {
+            0 => "no false alarm".to_owned(),
+            1 => "1 false alarm".to_owned(),
+            n => format!("{n} false alarms"),
+        };
+        let Some(onset) = self.drift_onset_s else {
+            return format!("drift did not set in; {alarms}");
+        };
+        let Some(detected) = self.drift_detected_s else {
+            return format!("drift set in at {onset:.1} s and was not noticed; {alarms}");
+        };
+        let end = match self.recovered_s {
+            Some(at) if self.promoted => format!("recovered at {at:.1} s with a better model"),
+            Some(at) => format!("over at {at:.1} s: no better model was found"),
+            None => "not over".to_owned(),
+        };
+        format!(
+            "drift at {onset:.1} s, alarm {:.1} s and {} noisy requests later, {end}; {alarms}",
+            detected - onset,
+            self.drift_detected_requests.unwrap_or_default(),
+        )
+    }
+
+    /// The simulator's truth, a line a part.
+    fn truth_text(&self) -> String {
+        let line = |truth: &Truth| {
+            let worth = truth.first_of_best.map_or("undefined".to_owned(), |x| {
+                format!("{:.1} % of the best", 100.0 * x)
+            });
+            format!(
+                "first places, {}: worth {worth} by the users' own scores\n",
+                truth.part
+            )
+        };
+        self.truth.iter().map(line).collect()
     }
 }
