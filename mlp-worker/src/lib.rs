@@ -4,16 +4,21 @@
 mod data;
 mod inference;
 mod judging;
+mod repeated;
+mod request;
 mod tasks;
 mod training;
 mod triggers;
 mod verdict;
+mod waiting;
 mod worker;
 
-pub use data::{DataOptions, SessionData};
+pub use data::{DataOptions, DatedSession, SessionData, training_sessions};
 pub use judging::{Judge, JudgingOptions};
-pub use tasks::TrainingRequest;
+pub use repeated::Repeated;
+pub use request::{FitRequest, L2, TrainingRequest};
 pub use training::{TrainingError, TrainingOptions, train};
 pub use triggers::{TriggerOptions, retrain};
 pub use verdict::Switches;
+pub use waiting::standing;
 pub use worker::{StopReport, Worker, WorkerOptions};

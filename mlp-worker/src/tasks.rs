@@ -4,8 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use mlp_store::{ClaimOptions, Lease, Outcome, Settled, Settlement, TaskKind, Work};
+use mlp_store::{ClaimOptions, Lease, Outcome, Settled, Settlement, TaskKind};
 
+use crate::repeated::Repeated;
+use crate::request::TrainingRequest;
 use crate::training::{TrainingError, train};
 use crate::worker::{Backoff, Shared, delay};
 
@@ -105,49 +107,35 @@ fn run_one(shared: &Shared, fitting: &Fitting) -> Result<(), mlp_store::StoreErr
     Ok(())
 }
 
-/// What the payload of a training may say.
-#[derive(Default, serde::Deserialize, serde::Serialize)]
-pub struct TrainingRequest {
-    /// Why, for the log.
-    #[serde(default)]
-    pub reason: String,
-    /// Instead of the worker's own setting: how old an answer must be, in seconds.
-    #[serde(default)]
-    pub settle_s: Option<f64>,
-}
-
-impl TrainingRequest {
-    fn of(lease: &Lease) -> Result<Self, String> {
-        match &lease.work {
-            Work::Task { payload } if payload.is_empty() => Ok(Self::default()),
-            Work::Task { payload } => serde_json::from_str(payload)
-                .map_err(|e| format!("the payload is no training request: {e}")),
-            Work::Inference { .. } => Err("the task is no training".to_owned()),
-        }
-    }
-
-    fn settle(&self, default: Duration) -> Result<Duration, String> {
-        match self.settle_s {
-            None => Ok(default),
-            Some(seconds) => Duration::try_from_secs_f64(seconds)
-                .map_err(|e| format!("settle_s is `{seconds}`: {e}")),
-        }
-    }
-}
-
 fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
-    let settle = TrainingRequest::of(lease).and_then(|r| r.settle(shared.options.settle));
-    let settle = match settle {
-        Ok(settle) => settle,
+    let request = TrainingRequest::of(lease);
+    let asked = request.and_then(|r| Ok((r.settle(shared.options.settle)?, r.fit)));
+    let (settle, fit) = match asked {
+        Ok(asked) => asked,
         Err(error) => return Outcome::Failed { error },
     };
+    let mut options = shared.options.train.clone();
+    fit.apply(&mut options.fit);
     let until = shared.options.clock.now_us() - micros(settle);
     let (store, schema) = (shared.store.as_ref(), &shared.schema);
     let trained = catch_unwind(AssertUnwindSafe(|| {
-        train(store, schema, lease.task_id, until, &shared.options.train)
+        let (model, decision) = train(store, schema, lease.task_id, until, &options)?;
+        let repeated = Repeated::look(store, lease.task_id, &model)?;
+        Ok((model, decision, repeated))
     }));
     match trained {
-        Ok(Ok((model, decision))) => Outcome::Trained { model, decision },
+        Ok(Ok((_, _, Some(repeated)))) => {
+            tracing::info!(task_id = %lease.task_id, reason = repeated.reason, "no model was made");
+            Outcome::Done {
+                result: serde_json::json!({
+                    "model_id": repeated.model_id,
+                    "decision": "none",
+                    "reason": repeated.reason,
+                })
+                .to_string(),
+            }
+        }
+        Ok(Ok((model, decision, None))) => Outcome::Trained { model, decision },
         Ok(Err(error)) => failed(&error, settle, lease),
         Err(_) => Outcome::Failed {
             error: "training panicked".to_owned(),

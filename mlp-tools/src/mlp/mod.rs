@@ -13,6 +13,7 @@ mod doctor;
 mod domain;
 mod error;
 mod evaluate;
+mod fitting;
 mod health;
 mod items;
 mod models;

@@ -1,15 +1,19 @@
 //! `mlp up`, `mlp serve` and `mlp worker`: what runs until it is told to stop.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use mlp_core::Family;
 use mlp_store::{EXPLORATION_SETTING, Store};
-use mlp_worker::{TriggerOptions, WorkerOptions};
+use mlp_worker::{FitRequest, TriggerOptions, WorkerOptions};
 
 use super::begin::Beginning;
 use super::celery::Celery;
 use super::context::Context;
 use super::error::Result;
+use super::evaluate::FamilyName;
+use super::fitting::Fitting;
 use super::server::{Parts, Server};
 use super::settings::{self, Serving};
 use super::webhook::Address;
@@ -51,10 +55,18 @@ pub struct Learning {
     #[arg(long, env = "MLP_EXPLORATION", value_name = "SHARE")]
     pub exploration: Option<String>,
 
+    /// The kind of model that is trained. Default: choice
+    #[arg(long, env = "MLP_FAMILY", value_enum)]
+    pub family: Option<FamilyName>,
+
+    #[command(flatten)]
+    pub fitting: Fitting,
+
     #[command(flatten)]
     pub retraining: Retraining,
 
-    /// Where promotions and rollbacks are told, each as a POST of JSON: `http://HOST[:PORT]/PATH`
+    /// Where promotions and rollbacks are told, each as a POST of JSON:
+    /// `https://HOST[:PORT]/PATH`, or `http://`
     #[arg(
         long,
         env = "MLP_WEBHOOK_URL",
@@ -62,6 +74,11 @@ pub struct Learning {
         hide_env_values = true
     )]
     pub webhook: Option<String>,
+
+    /// A PEM file of the authorities that the webhook's `https://` host is verified by, instead of
+    /// the system's
+    #[arg(long, env = "MLP_WEBHOOK_CA_FILE", value_name = "FILE")]
+    pub webhook_ca: Option<PathBuf>,
 }
 
 /// Flags about when models are trained without a hand. While a challenger waits for its verdict, or
@@ -133,7 +150,9 @@ impl Learning {
     fn webhook(&self) -> Result<Option<Address>> {
         // Empty, as Compose hands on what is not set: nowhere.
         let url = self.webhook.as_deref().filter(|url| !url.is_empty());
-        url.map(str::parse).transpose()
+        let authority = self.webhook_ca.as_deref();
+        let authority = authority.filter(|path| !path.as_os_str().is_empty());
+        url.map(|url| Address::new(url, authority)).transpose()
     }
 
     /// The worker's options, once the settings are kept.
@@ -147,11 +166,18 @@ impl Learning {
                 store.set_setting(EXPLORATION_SETTING, &share)?;
             }
         }
-        Ok(WorkerOptions {
+        let mut options = WorkerOptions {
             settle,
             triggers,
             ..WorkerOptions::default()
-        })
+        };
+        let family = self.family.map(Family::from);
+        let request = FitRequest {
+            family,
+            ..self.fitting.request()
+        };
+        request.apply(&mut options.train.fit);
+        Ok(options)
     }
 }
 

@@ -11,6 +11,7 @@ use clap::Args;
 use self::story::Story;
 use super::context::Context;
 use super::error::{Error, Result};
+use super::fitting::Fitting;
 use super::seed::{self, Configs};
 use super::server::{Parts, Server};
 use super::settings::{Database, Serving};
@@ -146,6 +147,9 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         ),
     );
     let learning = Learning {
+        family: None,
+        fitting: Fitting::default(),
+        webhook_ca: None,
         settle: SETTLE_S,
         exploration: Some(demo.exploration.to_string()),
         retraining: Retraining::default(),
