@@ -65,7 +65,7 @@ impl CrossValidation {
 }
 
 /// Penalties are told apart long before weights are right to ten digits.
-const TOLERANCE: f64 = 1e-5;
+const TOLERANCE: f64 = 1e-4;
 
 /// What [`Penalty::CrossValidated`](super::Penalty::CrossValidated) asks for.
 #[derive(Clone, Copy)]

@@ -70,13 +70,11 @@ impl Penalty {
     /// the log-odds by about 1.
     pub const DEFAULT: f64 = 1.0;
 
-    /// Cross-validated in 5 folds of at most 2,000 sessions over 0.01 to 1,000, in steps of half a
-    /// power of ten.
+    /// Cross-validated in 5 folds of at most 2,000 sessions over 0.01 to 1,000, in powers of ten:
+    /// between two of them the loss hardly differs.
     pub fn cross_validated(seed: u64) -> Self {
         Self::CrossValidated {
-            candidates: (-4..=6)
-                .map(|half| 10_f64.powf(f64::from(half) / 2.0))
-                .collect(),
+            candidates: vec![0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0],
             folds: 5,
             seed,
             max_sessions: 2_000,
@@ -105,9 +103,9 @@ pub enum Solver {
 }
 
 impl Solver {
-    /// Rows × features up to which [`Solver::Auto`] calls linfa: 10,000 rows of 40. Its time grows
-    /// faster than the data, ours does not.
-    pub const LINFA_CELLS: usize = 400_000;
+    /// Rows × features up to which [`Solver::Auto`] calls linfa: 1,000 rows of 40. Its time grows
+    /// faster than the data, ours does not: at ten times as many it took 0.95 s, ours 0.06 s.
+    pub const LINFA_CELLS: usize = 40_000;
 }
 
 impl FitOptions {

@@ -93,7 +93,7 @@ fn noise_wants_a_strong_penalty() {
     assert!(artifact.lineage.l2 >= 100.0, "{:?}", artifact.lineage);
     assert_eq!(
         artifact.lineage.cross_validation.unwrap().candidates.len(),
-        11
+        6
     );
 }
 
