@@ -1,6 +1,6 @@
 //! `mlp up`, `mlp serve` and `mlp worker`: what runs until it is told to stop.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -78,7 +78,7 @@ pub struct Learning {
     /// A PEM file of the authorities that the webhook's `https://` host is verified by, instead of
     /// the system's
     #[arg(long, env = "MLP_WEBHOOK_CA_FILE", value_name = "FILE")]
-    pub webhook_ca: Option<PathBuf>,
+    pub webhook_ca: Option<String>,
 }
 
 /// Flags about when models are trained without a hand. While a challenger waits for its verdict, or
@@ -150,8 +150,8 @@ impl Learning {
     fn webhook(&self) -> Result<Option<Address>> {
         // Empty, as Compose hands on what is not set: nowhere.
         let url = self.webhook.as_deref().filter(|url| !url.is_empty());
-        let authority = self.webhook_ca.as_deref();
-        let authority = authority.filter(|path| !path.as_os_str().is_empty());
+        let authority = self.webhook_ca.as_deref().filter(|path| !path.is_empty());
+        let authority = authority.map(Path::new);
         url.map(|url| Address::new(url, authority)).transpose()
     }
 
