@@ -12,7 +12,7 @@ use super::context::Context;
 use super::error::Result;
 use super::server::{Parts, Server};
 use super::settings::{self, Serving};
-use super::webhook::Address;
+use super::webhook::{self, Address};
 
 /// API and worker in one process, on an embedded database or a PostgreSQL, which other processes may
 /// use too. Where there are no items, it makes a data set of simulated users, puts it into the
@@ -116,7 +116,8 @@ impl Default for Retraining {
 }
 
 impl Retraining {
-    fn options(&self) -> Result<TriggerOptions> {
+    /// When models are trained, where every value is in range.
+    pub fn options(&self) -> Result<TriggerOptions> {
         Ok(TriggerOptions {
             every: (self.retrain_every != 0.0)
                 .then(|| settings::retraining("retrain-every", self.retrain_every))
@@ -131,9 +132,7 @@ impl Retraining {
 impl Learning {
     /// Where decisions are told.
     fn webhook(&self) -> Result<Option<Address>> {
-        // Empty, as Compose hands on what is not set: nowhere.
-        let url = self.webhook.as_deref().filter(|url| !url.is_empty());
-        url.map(str::parse).transpose()
+        self.webhook.as_deref().map_or(Ok(None), webhook::address)
     }
 
     /// The worker's options, once the settings are kept.

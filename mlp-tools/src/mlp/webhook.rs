@@ -49,6 +49,12 @@ impl FromStr for Address {
     }
 }
 
+/// The address that a setting names. Empty, as Compose hands on what is not set: none.
+pub fn address(url: &str) -> Result<Option<Address>> {
+    let url = Some(url).filter(|url| !url.is_empty());
+    url.map(str::parse).transpose()
+}
+
 /// The duty of which one of all processes has a turn at a time.
 const DUTY: &str = "webhook";
 
