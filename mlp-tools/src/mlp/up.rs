@@ -16,7 +16,7 @@ use super::evaluate::FamilyName;
 use super::fitting::Fitting;
 use super::server::{Parts, Server};
 use super::settings::{self, Serving};
-use super::webhook::Address;
+use super::webhook::{self, Address};
 
 /// API and worker in one process, on an embedded database or a PostgreSQL, which other processes may
 /// use too. Where there are no items, it makes a data set of simulated users, puts it into the
@@ -133,7 +133,8 @@ impl Default for Retraining {
 }
 
 impl Retraining {
-    fn options(&self) -> Result<TriggerOptions> {
+    /// When models are trained, where every value is in range.
+    pub fn options(&self) -> Result<TriggerOptions> {
         Ok(TriggerOptions {
             every: (self.retrain_every != 0.0)
                 .then(|| settings::retraining("retrain-every", self.retrain_every))
@@ -148,11 +149,9 @@ impl Retraining {
 impl Learning {
     /// Where decisions are told.
     fn webhook(&self) -> Result<Option<Address>> {
-        // Empty, as Compose hands on what is not set: nowhere.
-        let url = self.webhook.as_deref().filter(|url| !url.is_empty());
         let authority = self.webhook_ca.as_deref().filter(|path| !path.is_empty());
-        let authority = authority.map(Path::new);
-        url.map(|url| Address::new(url, authority)).transpose()
+        let url = self.webhook.as_deref().unwrap_or_default();
+        webhook::address(url, authority.map(Path::new))
     }
 
     /// The worker's options, once the settings are kept.

@@ -2,6 +2,7 @@
 
 mod address;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,6 +13,13 @@ use serde_json::json;
 
 use super::error::{Error, Result};
 pub use address::Address;
+
+/// The address that settings name: a URL, and the file of the authorities that are trusted instead of
+/// the system's. An empty URL, as Compose hands on what is not set: none.
+pub fn address(url: &str, authorities: Option<&Path>) -> Result<Option<Address>> {
+    let url = Some(url).filter(|url| !url.is_empty());
+    url.map(|url| Address::new(url, authorities)).transpose()
+}
 
 /// The duty of which one of all processes has a turn at a time.
 const DUTY: &str = "webhook";
