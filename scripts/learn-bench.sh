@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # The logistic solver beside scikit-learn's lbfgs, on a million rows of synthetic features and a
 # million of the travel domain, to the same largest gradient. Prints both times, their ratio and the
-# difference of the objectives. A goal that is missed is said in the table and is no failure.
+# difference of the objectives. The two take turns; each figure is the median of five fits. A goal
+# that is missed is said in the table and is no failure.
 #
 #   scripts/learn-bench.sh             takes a Python with scikit-learn from MLP_LEARN_PYTHON, or
 #                                      installs one from PyPI, once
 #   LEARN_BENCH_ROWS=100000 scripts/learn-bench.sh     fewer rows
+#   LEARN_BENCH_REPEATS=3 scripts/learn-bench.sh       fewer fits
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

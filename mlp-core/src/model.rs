@@ -200,6 +200,14 @@ pub enum ArtifactError {
         /// The format it says it has.
         found: u32,
     },
+    /// It is of another domain.
+    #[error("the model is of the domain `{found}`, but the domain here is `{expected}`")]
+    Domain {
+        /// The domain here.
+        expected: String,
+        /// The artifact's.
+        found: String,
+    },
     /// It was trained under another schema.
     #[error(
         "the model was trained under schema `{found}`, but the schema here is `{expected}`: retrain it"
@@ -257,6 +265,12 @@ impl Artifact {
     ///
     /// Where it was trained under another schema, or its parts do not fit.
     pub fn model(&self, schema: &Schema) -> Result<LinearModel, ArtifactError> {
+        if self.domain != schema.name {
+            return Err(ArtifactError::Domain {
+                expected: schema.name.clone(),
+                found: self.domain.clone(),
+            });
+        }
         if self.schema_hash != schema.hash() {
             let short = |hash: &str| hash.chars().take(12).collect();
             return Err(ArtifactError::Schema {

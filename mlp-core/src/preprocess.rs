@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::model::LinearModel;
+use crate::schema::Schema;
 use crate::solver::sum_blocks;
 use crate::table::PairTable;
 
@@ -122,6 +123,14 @@ impl Preprocessing {
             .iter()
             .map(|&at| model.weights[at] * self.scale[at]);
         weights.chain([model.bias + shift]).collect()
+    }
+
+    /// What a weight of the columns, or the constant behind them, is called.
+    pub fn name(&self, schema: &Schema, weight: usize) -> String {
+        match self.columns.get(weight) {
+            Some(&feature) => schema.features.names()[feature].clone(),
+            None => "the constant".to_owned(),
+        }
     }
 
     /// One weight per feature, of one per column.

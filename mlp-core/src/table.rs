@@ -1,6 +1,8 @@
 //! Sessions as rows of features: what models are fitted on.
 
-use ndarray::{Array2, ArrayView2};
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::feature::FeatureSet;
 use crate::metrics::Sessions;
@@ -63,6 +65,20 @@ impl PairTable {
     /// Which rows were shown together.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// The rows of some sessions, in the order in which these are named.
+    pub(crate) fn select(&self, sessions: impl IntoIterator<Item = usize>) -> Self {
+        let offsets = self.sessions.offsets();
+        let ranges: Vec<Range<usize>> = (sessions.into_iter())
+            .map(|at| offsets[at]..offsets[at + 1])
+            .collect();
+        let rows: Vec<usize> = ranges.iter().cloned().flatten().collect();
+        Self {
+            features: self.features.select(Axis(0), &rows),
+            labels: rows.iter().map(|row| self.labels[*row]).collect(),
+            sessions: Sessions::of_lengths(ranges.iter().map(Range::len)),
+        }
     }
 
     /// The same rows with other features.

@@ -108,6 +108,44 @@ impl SessionData {
     }
 }
 
+/// A session, and when it was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatedSession {
+    /// The inference's number.
+    pub inference_id: i64,
+    /// When it was answered, in microseconds since 1970.
+    pub answered_us: i64,
+    /// What was shown and picked.
+    pub session: Session,
+}
+
+/// The explored sessions to learn from that were answered at or before `until_us`, in microseconds
+/// since 1970, oldest first: at most `limit`, the newest.
+///
+/// # Errors
+///
+/// Where the store cannot be read.
+pub fn training_sessions(
+    store: &dyn Store,
+    schema: &Schema,
+    until_us: i64,
+    limit: usize,
+) -> Result<Vec<DatedSession>> {
+    let history = ItemHistory::new(schema, &store.item_versions()?);
+    let query = SessionQuery {
+        half: Half::Training,
+        ..judging_query(until_us, limit)
+    };
+    let dated = |logged: &LoggedSession| {
+        Some(DatedSession {
+            inference_id: logged.inference_id,
+            answered_us: logged.answered_us,
+            session: numbers(schema, &history, logged)?,
+        })
+    };
+    Ok(newest(store, query)?.iter().filter_map(dated).collect())
+}
+
 /// The sessions to judge by that were answered at or before `until_us`, in microseconds since 1970,
 /// oldest first: at most `limit`, the newest.
 pub(crate) fn judging_sessions(

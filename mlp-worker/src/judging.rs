@@ -223,7 +223,7 @@ pub(crate) fn a_challenger_waits(store: &dyn Store) -> Result<bool, StoreError> 
 
 /// The time after which sessions must have been answered to judge a model, in microseconds since
 /// 1970.
-fn judged_from(row: &ModelRow) -> i64 {
+pub(crate) fn judged_from(row: &ModelRow) -> i64 {
     let artifact = mlp_core::Artifact::from_json(&row.artifact).ok();
     let from_us = artifact.and_then(|artifact| artifact.lineage.judged_from_us);
     from_us.unwrap_or(i64::MIN)

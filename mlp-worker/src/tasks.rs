@@ -3,9 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mlp_store::{Lease, Outcome, TaskKind, Work};
+use mlp_store::{Lease, Outcome, TaskKind};
 
 use crate::jobs::{Job, micros, retry_after, yield_to_others};
+use crate::repeated::Repeated;
+use crate::request::TrainingRequest;
 use crate::training::{Moment, TrainingError, train_at};
 use crate::worker::Shared;
 
@@ -49,44 +51,10 @@ impl Fitting {
     }
 }
 
-/// What the payload of a training may say.
-#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize, serde::Serialize)]
-pub struct TrainingRequest {
-    /// Why, for the log.
-    #[serde(default)]
-    pub reason: String,
-    /// Instead of the worker's own setting: how old an answer must be, in seconds.
-    #[serde(default)]
-    pub settle_s: Option<f64>,
-    /// The requests changed at this time, in microseconds since 1970: see
-    /// [`DataOptions::since_us`](crate::DataOptions::since_us).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since_us: Option<i64>,
-}
-
-impl TrainingRequest {
-    fn of(lease: &Lease) -> Result<Self, String> {
-        match &lease.work {
-            Work::Task { payload } if payload.is_empty() => Ok(Self::default()),
-            Work::Task { payload } => serde_json::from_str(payload)
-                .map_err(|e| format!("the payload is no training request: {e}")),
-            Work::Inference { .. } => Err("the task is no training".to_owned()),
-        }
-    }
-
-    fn settle(&self, default: Duration) -> Result<Duration, String> {
-        match self.settle_s {
-            None => Ok(default),
-            Some(seconds) => Duration::try_from_secs_f64(seconds)
-                .map_err(|e| format!("settle_s is `{seconds}`: {e}")),
-        }
-    }
-}
-
 fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
     let asked = TrainingRequest::of(lease)
-        .and_then(|asked| Ok((asked.settle(shared.options.settle)?, asked.since_us)));
-    let (settle, since_us) = match asked {
+        .and_then(|asked| Ok((asked.settle(shared.options.settle)?, asked)));
+    let (settle, asked) = match asked {
         Ok(asked) => asked,
         Err(error) => return Outcome::Failed { error },
     };
@@ -94,13 +62,27 @@ fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
     let until_us = now_us - micros(settle);
     let moment = Moment { now_us, until_us };
     let mut options = shared.options.train.clone();
-    options.data.since_us = since_us.or(options.data.since_us);
+    asked.fit.apply(&mut options.fit);
+    options.data.since_us = asked.since_us.or(options.data.since_us);
     let (store, schema) = (shared.store.as_ref(), &shared.schema);
     let trained = catch_unwind(AssertUnwindSafe(|| {
-        train_at(store, schema, lease.task_id, moment, &options)
+        let (model, decision) = train_at(store, schema, lease.task_id, moment, &options)?;
+        let repeated = Repeated::look(store, lease.task_id, &model)?;
+        Ok((model, decision, repeated))
     }));
     match trained {
-        Ok(Ok((model, decision))) => Outcome::Trained { model, decision },
+        Ok(Ok((_, _, Some(repeated)))) => {
+            tracing::info!(task_id = %lease.task_id, reason = repeated.reason, "no model was made");
+            Outcome::Done {
+                result: serde_json::json!({
+                    "model_id": repeated.model_id,
+                    "decision": "none",
+                    "reason": repeated.reason,
+                })
+                .to_string(),
+            }
+        }
+        Ok(Ok((model, decision, None))) => Outcome::Trained { model, decision },
         Ok(Err(error)) => failed(&error, settle, lease),
         Err(_) => Outcome::Failed {
             error: "training panicked".to_owned(),

@@ -9,6 +9,7 @@ use mlp_store::{
 
 use crate::data::{DataOptions, SessionData};
 use crate::reference::reference;
+use crate::request::L2;
 use crate::verdict::{self, Switches};
 
 /// How models are trained and judged.
@@ -17,7 +18,8 @@ pub struct TrainingOptions {
     /// Which sessions are read.
     pub data: DataOptions,
     /// How the model is fitted. By default a choice model: a loss per pair unlearns from good
-    /// lists, of which one item in ten is picked, what a loss per list keeps.
+    /// lists, of which one item in ten is picked, what a loss per list keeps. Its penalty is
+    /// cross-validated.
     pub fit: FitOptions,
     /// How it is compared with the champion.
     pub gate: GateOptions,
@@ -29,6 +31,7 @@ impl Default for TrainingOptions {
             data: DataOptions::default(),
             fit: FitOptions {
                 family: Family::Choice,
+                l2: L2::CrossValidated.into(),
                 ..FitOptions::default()
             },
             gate: GateOptions::default(),

@@ -12,7 +12,8 @@ use mlp_store::{
 use crate::data::judging_sessions;
 use crate::jobs::micros;
 use crate::judging::a_challenger_waits;
-use crate::tasks::TrainingRequest;
+use crate::repeated::has_news;
+use crate::request::TrainingRequest;
 use crate::training::{TrainingError, TrainingOptions, usable};
 use crate::verdict::Switches;
 use crate::watch::{Alarm, alarm_on};
@@ -52,7 +53,7 @@ const DUTY: &str = "retrain";
 
 /// Starts a training where one is due, by the answers at or before `until_us` (microseconds since
 /// 1970, of which `now_us` is the present); gives why. While a challenger waits for its verdict or
-/// a canary is watched, none is due.
+/// a canary is watched, none is due; nor where the newest model has learned from all there is.
 ///
 /// # Errors
 ///
@@ -81,7 +82,8 @@ pub fn retrain(
     if canary || (raised && a_challenger_waits(store)?) {
         return Ok(None);
     }
-    let newest = store.models(1)?.first().map(|model| model.created_us);
+    let last = store.models(1)?.pop();
+    let newest = last.as_ref().map(|model| model.created_us);
     let champion = serving.iter().find(|m| m.status == ModelStatus::Champion);
     let mut reason = match &on {
         Some(alarm) => by_drift(store, options, train, alarm, newest, (now_us, until_us))?,
@@ -104,10 +106,20 @@ pub fn retrain(
     if !store.turn(DUTY, options.cooldown)? {
         return Ok(None);
     }
+    if let Some(last) = &last
+        && !has_news(store, last, until_us, &train.data)?
+    {
+        tracing::info!(
+            reason,
+            "no training is started: model {} has learned from all there is",
+            last.model_id
+        );
+        return Ok(None);
+    }
     let request = TrainingRequest {
         reason: reason.clone(),
-        settle_s: None,
         since_us,
+        ..TrainingRequest::default()
     };
     store.enqueue(&NewTask {
         task_id: TaskId::new_v7(),

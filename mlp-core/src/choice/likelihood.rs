@@ -20,8 +20,6 @@ pub(crate) struct Loss<'a, 'b> {
     /// `Σ weight · ln P(chosen)` there.
     null_log_likelihood: f64,
     same: Option<usize>,
-    /// How much each situation counts in place of its weight, shape `(n_situations,)`.
-    counts: Option<Vec<f64>>,
 }
 
 /// Rows whose share of the Hessian is one matrix product, or a few more. Fixed, so that sums do not
@@ -38,23 +36,6 @@ impl<'a, 'b> Loss<'a, 'b> {
             unit: vec![1.0; choices.n_features() + usize::from(constant)],
             null_log_likelihood: 0.0,
             same: None,
-            counts: None,
-        }
-    }
-
-    /// With each situation counted so often, shape `(n_situations,)`, in place of its weight.
-    pub fn counted(self, counts: Vec<f64>) -> Self {
-        Self {
-            total_weight: counts.iter().sum(),
-            counts: Some(counts),
-            ..self
-        }
-    }
-
-    fn weight(&self, situation: usize) -> f64 {
-        match &self.counts {
-            Some(counts) => counts[situation],
-            None => self.choices.weight(situation),
         }
     }
 
@@ -117,7 +98,7 @@ impl<'a, 'b> Loss<'a, 'b> {
         let offsets = self.choices.situations.offsets();
         for situation in situations {
             let rows = offsets[situation]..offsets[situation + 1];
-            let weight = self.weight(situation);
+            let weight = self.choices.weight(situation);
             if weight == 0.0 {
                 continue;
             }

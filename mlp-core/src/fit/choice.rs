@@ -1,8 +1,8 @@
 //! The choice family: each session is one choice, of a shown item or of none.
 
-use super::cross_validation::cross_validate;
+use super::cross_validation::follow;
 use super::error::Failure;
-use super::{CrossValidation, FitError, FitOptions, Fitted, standard_errors};
+use super::{FitError, FitOptions, Fitted, standard_errors};
 use crate::choice::{Choices, Loss, Outside};
 use crate::solver::{MAX_NEWTON, Objective, Options, minimise};
 use crate::table::PairTable;
@@ -14,12 +14,11 @@ const CONSTANT_L2: f64 = 0.1;
 /// Fits on a table of scaled columns; `start` has shape `(n_columns + 1,)`.
 pub(super) fn fit(
     train: &PairTable,
+    l2: f64,
     options: &FitOptions,
     start: Option<Vec<f64>>,
 ) -> Result<Fitted, Failure> {
     let choices = choices(train)?;
-    let (l2, cross_validation) =
-        (options.l2).choose(|plan| validate(&choices, plan, options.max_iterations))?;
     let loss = Loss::unscaled(&choices, true);
     let n = loss.n_weights();
     let how = Options {
@@ -36,8 +35,6 @@ pub(super) fn fit(
         standard_errors: standard_errors(&loss, &ridge(n, l2), &solution),
         solution,
         solver: if n <= MAX_NEWTON { "newton" } else { "l-bfgs" },
-        l2,
-        cross_validation,
     })
 }
 
@@ -55,18 +52,21 @@ fn choices(train: &PairTable) -> Result<Choices<'_>, FitError> {
         .map_err(|e| FitError::Solver(e.to_string()))
 }
 
-fn validate(
-    choices: &Choices,
-    plan: (&[f64], usize, u64),
+/// What each penalty of `path`, fitted on `train`, loses on `test`: see [`follow`].
+pub(super) fn score(
+    train: &PairTable,
+    test: &PairTable,
+    path: &[f64],
     max_iterations: u64,
-) -> Result<CrossValidation, Failure> {
-    let n = choices.n_features() + 1;
-    cross_validate(
-        choices.situations().len(),
-        plan,
+) -> Result<Vec<(f64, f64)>, Failure> {
+    let (train, test) = (choices(train)?, choices(test)?);
+    let (train, test) = (Loss::unscaled(&train, true), Loss::unscaled(&test, true));
+    let n = train.n_weights();
+    follow(
+        (&train, &test),
+        path,
+        vec![0.0; n],
         |l2| ridge(n, l2),
         max_iterations,
-        |counts| Ok(Loss::unscaled(choices, true).counted(counts.to_vec())),
-        |loss, _| Ok(vec![0.0; loss.n_weights()]),
     )
 }

@@ -56,16 +56,6 @@ pub enum FitError {
         /// Its weight, on the scaled feature, when the search was given up.
         weight: f64,
     },
-    /// All picks, or all other items, are in one fold: nothing is left to learn from without it.
-    #[error(
-        "without fold {fold} of {folds} there are no two labels to learn from: take fewer folds"
-    )]
-    Fold {
-        /// The fold, from 0.
-        fold: usize,
-        /// How many there are.
-        folds: usize,
-    },
     /// The solver gave up.
     #[error("the solver failed: {0}")]
     Solver(String),

@@ -4,20 +4,19 @@ use linfa::prelude::{DatasetBase, Fit};
 use linfa_logistic::LogisticRegression;
 use ndarray::{Array1, ArrayView2};
 
-use super::cross_validation::cross_validate;
+use super::cross_validation::follow;
 use super::error::Failure;
-use super::{CrossValidation, FitError, FitOptions, Fitted, Solver, standard_errors};
+use super::{FitOptions, Fitted, Solver, standard_errors};
 use crate::solver::{LogisticLoss, MAX_NEWTON, Options, Solution, SolveError, minimise_logistic};
 use crate::table::PairTable;
 
 /// Fits on a table of scaled columns; `start` has shape `(n_columns + 1,)`.
 pub(super) fn fit(
     train: &PairTable,
+    l2: f64,
     options: &FitOptions,
     start: Option<Vec<f64>>,
 ) -> Result<Fitted, Failure> {
-    let (l2, cross_validation) =
-        (options.l2).choose(|plan| validate(train, plan, options.max_iterations))?;
     let problem = Problem {
         features: train.features(),
         labels: train.labels(),
@@ -40,39 +39,26 @@ pub(super) fn fit(
         standard_errors: standard_errors(&loss, &ridge, &solution),
         solution,
         solver,
-        l2,
-        cross_validation,
     })
 }
 
-fn validate(
+/// What each penalty of `path`, fitted on `train`, loses on `test`: see [`follow`].
+pub(super) fn score(
     train: &PairTable,
-    plan: (&[f64], usize, u64),
+    test: &PairTable,
+    path: &[f64],
     max_iterations: u64,
-) -> Result<CrossValidation, Failure> {
-    let objective = |counts: &[f64]| {
-        let mut rows = Vec::with_capacity(train.labels().len());
-        for (range, count) in train.sessions().ranges().zip(counts) {
-            rows.resize(range.end, *count);
-        }
-        LogisticLoss::new(train.features(), train.labels())?.counted(rows)
-    };
-    let origin = |loss: &LogisticLoss<'_>, fold| match loss.has_both_labels() {
-        true => Ok(loss.origin()),
-        false => Err(FitError::Fold {
-            fold,
-            folds: plan.1,
-        }),
-    };
-    let n_sessions = train.sessions().len();
+) -> Result<Vec<(f64, f64)>, Failure> {
+    let loss = |table| LogisticLoss::new(PairTable::features(table), PairTable::labels(table));
     let n_columns = train.features().ncols();
-    cross_validate(
-        n_sessions,
-        plan,
+    let (train, test) = (loss(train)?, loss(test)?);
+    let origin = train.origin();
+    follow(
+        (&train, &test),
+        path,
+        origin,
         |l2| ridge(n_columns, l2),
         max_iterations,
-        objective,
-        origin,
     )
 }
 

@@ -10,7 +10,7 @@ pub use cross_validation::{CandidateScore, CrossValidation};
 pub use error::FitError;
 pub use options::{FitOptions, Penalty, Solver};
 
-use error::Failure;
+use cross_validation::{Plan, cross_validate};
 use sha2::{Digest, Sha256};
 
 use crate::metrics::Evaluation;
@@ -44,6 +44,7 @@ pub fn fit(
     let content_hash = content_hash(train);
     let train = PairTable::new(&schema.features, train);
     check_enough(&train)?;
+    let (l2, cross_validation) = options.l2.choose(schema, &train, options)?;
     let preprocessing = Preprocessing::learn(&train, options.scaling, options.k_best);
     let train = preprocessing.apply(train);
     let start = options
@@ -51,14 +52,10 @@ pub fn fit(
         .as_ref()
         .map(|model| preprocessing.scaled(model));
     let fitted = match options.family {
-        Family::Logistic => logistic::fit(&train, options, start),
-        Family::Choice => choice::fit(&train, options, start),
+        Family::Logistic => logistic::fit(&train, l2, options, start),
+        Family::Choice => choice::fit(&train, l2, options, start),
     };
-    let name = |weight: usize| match preprocessing.columns.get(weight) {
-        Some(&feature) => schema.features.names()[feature].clone(),
-        None => "the constant".to_owned(),
-    };
-    let fitted = fitted.map_err(|error| error.named(name))?;
+    let fitted = fitted.map_err(|error| error.named(|at| preprocessing.name(schema, at)))?;
     let (bias, weights) = fitted.solution.weights.split_last().unwrap_or((&0.0, &[]));
     let scaled = LinearModel {
         family: options.family,
@@ -85,8 +82,8 @@ pub fn fit(
             rows: train.labels().len(),
             content_hash,
             solver: fitted.solver.to_owned(),
-            l2: fitted.l2,
-            cross_validation: fitted.cross_validation,
+            l2,
+            cross_validation,
             gradient: fitted.solution.gradient,
             iterations: Some(fitted.solution.iterations),
             converged: Some(fitted.solution.converged),
@@ -127,27 +124,34 @@ struct Fitted {
     /// Its weights are those of the columns and, last, the constant.
     solution: Solution,
     solver: &'static str,
-    l2: f64,
-    cross_validation: Option<CrossValidation>,
     /// Of the weights, in their order.
     standard_errors: Option<Vec<f64>>,
 }
 
 impl Penalty {
-    /// The penalty to fit with, and what `validate` found where that was asked.
+    /// The penalty to fit `table` with, and how it was chosen where that was asked.
     fn choose(
         &self,
-        validate: impl FnOnce((&[f64], usize, u64)) -> Result<CrossValidation, Failure>,
-    ) -> Result<(f64, Option<CrossValidation>), Failure> {
+        schema: &Schema,
+        table: &PairTable,
+        options: &FitOptions,
+    ) -> Result<(f64, Option<CrossValidation>), FitError> {
         match self {
             Self::Fixed(l2) => Ok((*l2, None)),
             Self::CrossValidated {
                 candidates,
                 folds,
                 seed,
+                max_sessions,
             } => {
-                let found = validate((candidates, *folds, *seed))?;
-                Ok((found.best().unwrap_or(1.0), Some(found)))
+                let plan = Plan {
+                    candidates,
+                    folds: *folds,
+                    seed: *seed,
+                    max_sessions: *max_sessions,
+                };
+                let found = cross_validate(schema, table, plan, options)?;
+                Ok((found.best().unwrap_or(Self::DEFAULT), Some(found)))
             }
         }
     }

@@ -47,7 +47,7 @@ impl Sessions {
     }
 
     /// From lengths that are known to be at least 1.
-    pub(super) fn of_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
+    pub(crate) fn of_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
         let mut offsets = vec![0];
         let mut end = 0;
         for length in lengths {

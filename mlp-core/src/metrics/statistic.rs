@@ -70,6 +70,14 @@ impl Statistic {
         }
     }
 
+    /// The least and the most that it can be.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Self::LogLoss => (0.0, f64::INFINITY),
+            _ => (0.0, 1.0),
+        }
+    }
+
     /// Its value; `None` where the data cannot answer.
     pub fn of(self, evaluation: &Evaluation) -> Option<f64> {
         match self {

@@ -76,11 +76,6 @@ impl<'a> LogisticLoss<'a> {
         weights
     }
 
-    /// Whether rows of both labels count.
-    pub fn has_both_labels(&self) -> bool {
-        self.n_true > 0.0 && self.n_true < self.n_rows
-    }
-
     fn part(&self, rows: std::ops::Range<usize>, weights: &[f64], order: Order) -> Derivatives {
         let p = self.features.ncols();
         let (slopes, constant) = weights.split_at(p);

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
@@ -21,11 +21,14 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
 use super::control;
 use super::inbox::Delivery;
 use super::link::{Command, Counters, Depth, Link, Tag};
-use super::message::{Sendable, TaskMessage};
+use super::message::{Envelope, Sendable, TaskMessage};
 use super::settings::{CelerySettings, is_encrypted, place};
 
 /// Messages that may wait for their confirmation.
 const WINDOW: usize = 1024;
+
+/// Messages handed over together.
+const TOGETHER: usize = 256;
 
 /// How long connecting and declaring may take: a broker that hangs is as one that is away.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -198,8 +201,14 @@ impl<'a> Session<'a> {
         let mut breath = tokio::time::interval(Duration::from_millis(100));
         loop {
             let has_room = self.window.len() < WINDOW;
+            // Each wakes for its first event, and then deals with all that are there.
             tokio::select! {
-                confirmed = confirmed(&mut self.window) => self.confirm(confirmed?)?,
+                first = confirmed(&mut self.window) => {
+                    self.confirm(first?)?;
+                    while let Some(next) = confirmed(&mut self.window).now_or_never() {
+                        self.confirm(next?)?;
+                    }
+                }
                 Some(command) = mail.commands.recv() => {
                     self.command(command).await?;
                     while let Ok(command) = mail.commands.try_recv() {
@@ -207,8 +216,15 @@ impl<'a> Session<'a> {
                     }
                     self.acks.flush(&self.consuming).await?;
                 }
-                Some(message) = mail.outgoing.recv(), if has_room => self.publish(message).await?,
-                delivery = next(&mut self.tasks) => self.receive(delivery)?,
+                Some(message) = mail.outgoing.recv(), if has_room => {
+                    self.publish(message).await?;
+                    while self.window.len() < WINDOW
+                        && let Ok(message) = mail.outgoing.try_recv()
+                    {
+                        self.publish(message).await?;
+                    }
+                }
+                first = next(&mut self.tasks) => self.receive(first)?,
                 message = control::next(&mut self.control) => {
                     if let Some(control) = &mut self.control {
                         control.answer(self.link, self.settings, message).await?;
@@ -237,7 +253,7 @@ impl<'a> Session<'a> {
             self.settings.queue.as_str().into(),
             options,
             &message.body,
-            message.properties.clone(),
+            message.envelope.properties(),
         );
         match sent.await {
             Ok(confirm) => {
@@ -272,13 +288,25 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn receive(
-        &mut self,
-        delivery: Option<lapin::Result<lapin::message::Delivery>>,
-    ) -> lapin::Result<()> {
-        let Some(delivery) = delivery.transpose()? else {
-            return Err(std::io::Error::other("the broker sends no more").into());
-        };
+    /// Hands over a message and those that came with it.
+    fn receive(&mut self, first: Received) -> lapin::Result<()> {
+        let mut deliveries = Vec::new();
+        let mut next_one = Some(first);
+        while let Some(received) = next_one {
+            let Some(delivery) = received.transpose()? else {
+                return Err(std::io::Error::other("the broker sends no more").into());
+            };
+            deliveries.extend(self.read(delivery));
+            next_one = match deliveries.len() < TOGETHER {
+                true => next(&mut self.tasks).now_or_never(),
+                false => None,
+            };
+        }
+        self.link.inbox.push(deliveries);
+        Ok(())
+    }
+
+    fn read(&mut self, delivery: lapin::message::Delivery) -> Option<Delivery> {
         Counters::add(&self.link.counters.received, 1);
         let tag = Tag {
             epoch: self.acks.epoch,
@@ -286,27 +314,27 @@ impl<'a> Session<'a> {
         };
         self.acks.received(tag);
         match TaskMessage::read(&delivery.properties) {
-            Ok(message) => self.link.inbox.push(Delivery {
+            Ok(message) => Some(Delivery {
                 tag,
                 message,
                 sent: Sendable {
-                    properties: delivery.properties,
+                    envelope: Envelope::Kept(delivery.properties),
                     body: delivery.data,
                 },
             }),
             Err(error) => {
                 // As a Python worker: what cannot be read is dropped, and said.
                 tracing::error!(%error, "a message was dropped");
-                self.link.command(Command::Ack(tag));
+                self.link.ack(vec![tag]);
+                None
             }
         }
-        Ok(())
     }
 
     async fn command(&mut self, command: Command) -> lapin::Result<()> {
         match command {
-            Command::Ack(tag) => {
-                self.acks.done(tag);
+            Command::Acks(tags) => {
+                tags.into_iter().for_each(|tag| self.acks.done(tag));
                 Ok(())
             }
             Command::Requeue(tag) if tag.epoch == self.acks.epoch => {
@@ -406,7 +434,10 @@ async fn confirmed(
     }
 }
 
-async fn next(consumer: &mut Option<Consumer>) -> Option<lapin::Result<lapin::message::Delivery>> {
+/// A message; `None` where there will be no more.
+type Received = Option<lapin::Result<lapin::message::Delivery>>;
+
+async fn next(consumer: &mut Option<Consumer>) -> Received {
     match consumer {
         Some(consumer) => consumer.next().await,
         None => std::future::pending().await,

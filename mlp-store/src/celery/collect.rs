@@ -17,6 +17,7 @@ use super::settings::CelerySettings;
 use super::transport::publish;
 use crate::live::Live;
 use crate::traits::{Result, Store};
+use crate::transport::Announcement;
 use crate::types::{Claim, Outcome, Overdue, Settlement, TaskId, TaskStatus, Work};
 
 /// How often results are looked for while some are awaited: at least this long apart, and longer the
@@ -327,15 +328,12 @@ impl Collector {
             Some((_, wait)) => *wait * 2,
             None => self.settings.resend_after,
         };
-        let candidates = task.candidates.as_deref();
-        if !publish(
-            &self.link,
-            &self.settings,
-            &self.live,
-            task.task_id,
-            &task.user,
-            candidates,
-        ) {
+        let announcement = Announcement {
+            task_id: task.task_id,
+            user: &task.user,
+            candidates: task.candidates.as_deref(),
+        };
+        if publish(&self.link, &self.settings, &self.live, &[announcement]) > 0 {
             return false;
         }
         self.sent_again.insert(task.task_id, (now, wait));

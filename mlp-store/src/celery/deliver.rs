@@ -1,7 +1,6 @@
 //! From messages to leases, and from settled leases to results.
 
 use std::collections::HashMap;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,10 +8,10 @@ use jiff::Timestamp;
 use mlp_core::Schema;
 
 use super::inbox::Delivery;
-use super::link::{Command, Counters, Link, lock};
+use super::link::{Command, Counters, Link, Tag, lock};
 use super::message::again;
-use super::meta::{About, Exception, State, key};
-use super::mirror::Record;
+use super::meta::{About, Answer, Exception, State, key};
+use super::records::Record;
 use super::requests::{self, Refusal};
 use super::settings::CelerySettings;
 use crate::clock::{Clock, SystemClock};
@@ -34,7 +33,6 @@ pub(super) struct Deliverer {
     pub schema: Arc<Schema>,
     pub settings: CelerySettings,
     pub link: Arc<Link>,
-    pub records: SyncSender<Record>,
     /// The messages of leases that were handed out, by task and token.
     in_flight: Mutex<HashMap<(TaskId, i64), (Instant, Delivery)>>,
     /// Trainings that other programs asked for while one was under way already: its id.
@@ -47,14 +45,12 @@ impl Deliverer {
         schema: Arc<Schema>,
         settings: CelerySettings,
         link: Arc<Link>,
-        records: SyncSender<Record>,
     ) -> Self {
         Self {
             store,
             schema,
             settings,
             link,
-            records,
             in_flight: Mutex::default(),
             joined: Mutex::default(),
         }
@@ -67,8 +63,9 @@ impl Deliverer {
         if deliveries.is_empty() {
             return Ok(Vec::new());
         }
+        let now = now();
         let inferences: Vec<Delivery> = (deliveries.into_iter())
-            .filter_map(|delivery| self.sort(delivery))
+            .filter_map(|delivery| self.sort(delivery, now))
             .collect();
         self.admit(inferences, options.lease)
     }
@@ -88,9 +85,8 @@ impl Deliverer {
     }
 
     /// Deals with what is no inference to begin now; gives the rest back.
-    fn sort(&self, delivery: Delivery) -> Option<Delivery> {
+    fn sort(&self, delivery: Delivery, now: Timestamp) -> Option<Delivery> {
         let message = &delivery.message;
-        let now = now();
         if self.settings.training_tasks.contains(&message.task) {
             self.training(delivery);
         } else if !self.settings.inference_tasks.contains(&message.task) {
@@ -144,13 +140,12 @@ impl Deliverer {
                 return Err(error);
             }
         };
-        let mut unknown = Vec::new();
+        let (mut unknown, mut in_flight) = (Vec::new(), Vec::with_capacity(ids.len()));
+        let since = Instant::now();
         for (delivery, claim) in deliveries.into_iter().zip(claims) {
             match claim {
                 Claim::Leased(lease) => {
-                    let key = (lease.task_id, lease.token);
-                    let entry = (Instant::now(), delivery);
-                    lock(&self.in_flight).insert(key, entry);
+                    in_flight.push(((lease.task_id, lease.token), (since, delivery)));
                     leases.push(lease);
                 }
                 Claim::Held(left) => self.hold(delivery, left + Duration::from_millis(50)),
@@ -162,11 +157,12 @@ impl Deliverer {
                         id,
                         "a message names an inference that the store does not have"
                     );
-                    self.link.command(Command::Ack(delivery.tag));
+                    self.link.ack(vec![delivery.tag]);
                 }
                 Claim::Unknown => unknown.push(delivery),
             }
         }
+        lock(&self.in_flight).extend(in_flight);
         Ok(unknown)
     }
 
@@ -273,7 +269,7 @@ impl Deliverer {
             return Ok(None);
         };
         Ok(match view.status {
-            TaskStatus::Success => Some(State::Success(self.trained(id)?)),
+            TaskStatus::Success => Some(State::Success(Answer::Json(self.trained(id)?))),
             TaskStatus::Failure => Some(failure(view.error)),
             _ => None,
         })
@@ -309,49 +305,50 @@ impl Deliverer {
     fn stored(&self, id: TaskId, status: TaskStatus) -> Result<State> {
         if status == TaskStatus::Success {
             let rows = self.store.results(id)?.unwrap_or_default();
-            let pairs: Vec<(i64, f32)> = rows.iter().map(|r| (r.item_id, r.score)).collect();
-            return Ok(State::Success(json(&pairs)));
+            let pairs = rows.iter().map(|r| (r.item_id, r.score)).collect();
+            return Ok(State::Success(Answer::Scores(pairs)));
         }
         let view = self.store.statuses(&[id])?.pop().flatten();
         Ok(failure(view.and_then(|view| view.error)))
     }
 
-    /// Says how a message ended. One of another program's is done with when its result is written:
-    /// that program waits for nothing else.
+    /// Says how a message ended.
     fn end(&self, delivery: Delivery, state: &State) {
-        let message = &delivery.message;
-        if message.ignore_result {
-            return self.link.command(Command::Ack(delivery.tag));
-        }
-        let is_ours = message.is_ours;
-        let record = self.record(About::from(message), state);
-        let record = Record {
-            ack: (!is_ours).then_some(delivery.tag),
-            ..record
-        };
-        let written = self.records.try_send(record).is_ok();
-        match (is_ours, written) {
-            (true, true) => self.link.command(Command::Ack(delivery.tag)),
-            (true, false) => {
-                Counters::add(&self.link.counters.unmirrored, 1);
-                self.link.command(Command::Ack(delivery.tag));
-            }
-            (false, true) => {}
-            (false, false) => self.hold(delivery, SOON),
-        }
+        let mut ends = Ends::default();
+        ends.add(delivery, state, now());
+        self.tell_ends(ends);
     }
 
-    fn record(&self, about: About, state: &State) -> Record {
-        Record {
-            key: key(&about.id),
-            json: state.record(&about, now()),
-            ack: None,
+    /// Says how messages ended. One of another program's is done with when its result is written:
+    /// that program waits for nothing else.
+    fn tell_ends(&self, ends: Ends) {
+        let Ends {
+            mut acks,
+            told,
+            records,
+        } = ends;
+        let taken = match records.is_empty() {
+            true => 0,
+            false => self.link.records.offer(records),
+        };
+        for (at, delivery) in told.into_iter().enumerate() {
+            match (delivery.message.is_ours, at < taken) {
+                (true, true) => acks.push(delivery.tag),
+                (true, false) => {
+                    Counters::add(&self.link.counters.unmirrored, 1);
+                    acks.push(delivery.tag);
+                }
+                (false, true) => {}
+                (false, false) => self.hold(delivery, SOON),
+            }
         }
+        self.link.ack(acks);
     }
 
     /// Writes the state of a task that came without a message.
     pub fn tell(&self, id: TaskId, state: &State) {
-        if (self.records.try_send(self.record(About::of(id), state))).is_err() {
+        let record = record(About::of(id), state, now(), None);
+        if self.link.records.offer(vec![record]) == 0 {
             Counters::add(&self.link.counters.unmirrored, 1);
         }
     }
@@ -370,19 +367,31 @@ impl Deliverer {
     /// Settles in the store, then tells the other end.
     pub fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Settled>> {
         let settled = self.store.settle(settlements)?;
-        for (settlement, settled) in settlements.iter().zip(&settled) {
-            let lease = &settlement.lease;
-            let key = (lease.task_id, lease.token);
-            let delivery = lock(&self.in_flight).remove(&key).map(|(_, d)| d);
-            match delivery {
-                Some(delivery) => self.settled(delivery, settlement, *settled),
-                None => self.settled_without_message(settlement, *settled),
+        let deliveries = self.deliveries(settlements);
+        let (now, mut ends) = (now(), Ends::default());
+        for ((settlement, settled), delivery) in settlements.iter().zip(&settled).zip(deliveries) {
+            match (delivery, state(&settlement.outcome, *settled)) {
+                (Some(delivery), Some(state)) => ends.add(delivery, &state, now),
+                (Some(delivery), None) => self.not_ended(delivery, settlement, *settled),
+                (None, _) => self.settled_without_message(settlement, *settled),
             }
         }
+        self.tell_ends(ends);
         Ok(settled)
     }
 
-    fn settled(&self, delivery: Delivery, settlement: &Settlement, settled: Settled) {
+    /// The messages of leases, which are not in flight any more; in the same order.
+    fn deliveries(&self, settlements: &[Settlement]) -> Vec<Option<Delivery>> {
+        let mut in_flight = lock(&self.in_flight);
+        let delivery = |settlement: &Settlement| {
+            let lease = &settlement.lease;
+            let entry = in_flight.remove(&(lease.task_id, lease.token));
+            entry.map(|(_, delivery)| delivery)
+        };
+        settlements.iter().map(delivery).collect()
+    }
+
+    fn not_ended(&self, delivery: Delivery, settlement: &Settlement, settled: Settled) {
         match (&settlement.outcome, settled) {
             // Another has it, or it is final: the next look tells which.
             (_, Settled::Stale) => self.hold(delivery, Duration::ZERO),
@@ -390,10 +399,7 @@ impl Deliverer {
             (Outcome::Retry { error, after }, Settled::Now(TaskStatus::Retry, _)) => {
                 self.retry(delivery, error, *after);
             }
-            (outcome, Settled::Now(..)) => match state(outcome, settled) {
-                Some(state) => self.end(delivery, &state),
-                None => self.link.command(Command::Ack(delivery.tag)),
-            },
+            (_, Settled::Now(..)) => self.link.ack(vec![delivery.tag]),
         }
     }
 
@@ -421,12 +427,11 @@ impl Deliverer {
         if !message.ignore_result {
             let state = State::Retry(Exception::runtime(error));
             // The next attempt's result follows: this one may be missed.
-            let _ = self
-                .records
-                .try_send(self.record(About::from(message), &state));
+            let record = record(About::from(message), &state, now(), None);
+            self.link.records.offer(vec![record]);
         }
         match self.link.is_connected() && self.link.send(next) {
-            true => self.link.command(Command::Ack(delivery.tag)),
+            true => self.link.ack(vec![delivery.tag]),
             false => self.hold(delivery, after),
         }
     }
@@ -438,17 +443,43 @@ impl Deliverer {
     }
 }
 
+/// Messages that ended, told of together.
+#[derive(Default)]
+struct Ends {
+    /// Nobody wants the results of these.
+    acks: Vec<Tag>,
+    /// What is told of these stands in `records`, in the same order.
+    told: Vec<Delivery>,
+    records: Vec<Record>,
+}
+
+impl Ends {
+    fn add(&mut self, delivery: Delivery, state: &State, now: Timestamp) {
+        let message = &delivery.message;
+        if message.ignore_result {
+            return self.acks.push(delivery.tag);
+        }
+        let ack = (!message.is_ours).then_some(delivery.tag);
+        let record = record(About::from(message), state, now, ack);
+        self.records.push(record);
+        self.told.push(delivery);
+    }
+}
+
+fn record(about: About, state: &State, now: Timestamp, ack: Option<Tag>) -> Record {
+    Record {
+        key: key(&about.id),
+        json: state.record(&about, now),
+        ack,
+    }
+}
+
 pub(super) fn now() -> Timestamp {
     Timestamp::from_microsecond(SystemClock.now_us()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn task_id(delivery: &Delivery) -> TaskId {
     requests::task_id(&delivery.message.id)
-}
-
-fn json<T: serde::Serialize>(value: &T) -> String {
-    // Numbers and texts cannot fail to be written.
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A failure as the store keeps it.
@@ -467,16 +498,16 @@ fn state(outcome: &Outcome, settled: Settled) -> Option<State> {
     };
     match outcome {
         Outcome::Ranked(ranking) => Some(State::Success(pairs(ranking))),
-        Outcome::Trained { decision, .. } => Some(State::Success(
+        Outcome::Trained { decision, .. } => Some(State::Success(Answer::Json(
             serde_json::json!({
                 "model_id": model,
                 "decision": decision.kind.name(),
                 "reason": decision.reason,
             })
             .to_string(),
-        )),
+        ))),
         Outcome::Done { result } | Outcome::Watched { report: result, .. } => {
-            Some(State::Success(result.clone()))
+            Some(State::Success(Answer::Json(result.clone())))
         }
         Outcome::Failed { error } | Outcome::Retry { error, .. }
             if status == TaskStatus::Failure =>
@@ -488,11 +519,9 @@ fn state(outcome: &Outcome, settled: Settled) -> Option<State> {
 }
 
 /// `[[item_id, score], …]` in the stored order.
-fn pairs(ranking: &Ranking) -> String {
-    let pairs: Vec<(i64, f32)> = (ranking.ranked.iter())
-        .map(|ranked| (ranked.item_id, ranked.score))
-        .collect();
-    json(&pairs)
+fn pairs(ranking: &Ranking) -> Answer {
+    let pair = |ranked: &mlp_core::Ranked| (ranked.item_id, ranked.score);
+    Answer::Scores(ranking.ranked.iter().map(pair).collect())
 }
 
 /// Whether a kind of task travels by messages; others are taken from the store.

@@ -28,6 +28,8 @@ struct State {
     /// Rises with each connection. What an earlier one brought comes again.
     epoch: u64,
     ready: VecDeque<Delivery>,
+    /// How many wait for a message.
+    waiting: usize,
     held: BinaryHeap<Reverse<Held>>,
 }
 
@@ -87,11 +89,16 @@ impl Inbox {
         state.epoch
     }
 
-    pub fn push(&self, delivery: Delivery) {
+    /// Hands over what came together.
+    pub fn push(&self, deliveries: Vec<Delivery>) {
         let mut state = lock(&self.state);
-        if delivery.tag.epoch == state.epoch {
-            state.ready.push_back(delivery);
-            self.news.notify_one();
+        let epoch = state.epoch;
+        (state.ready).extend(deliveries.into_iter().filter(|d| d.tag.epoch == epoch));
+        // To wake is a call to the system, whether anybody sleeps or not.
+        match state.ready.len().min(state.waiting) {
+            0 => {}
+            1 => self.news.notify_one(),
+            _ => self.news.notify_all(),
         }
     }
 
@@ -101,7 +108,9 @@ impl Inbox {
         if delivery.tag.epoch == state.epoch {
             state.held.push(Reverse(Held { until, delivery }));
             // Whoever waits may wait for too long now.
-            self.news.notify_one();
+            if state.waiting > 0 {
+                self.news.notify_one();
+            }
         }
         state.held.len()
     }
@@ -124,8 +133,57 @@ impl Inbox {
             }
             let until = next.map_or(deadline, |next| next.min(deadline));
             let wait = until.saturating_duration_since(now);
+            state.waiting += 1;
             let waited = self.news.wait_timeout(state, wait);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::BasicProperties;
+
+    use super::super::message::Envelope;
+    use super::*;
+
+    fn delivery(epoch: u64, number: u64) -> Delivery {
+        let message = TaskMessage {
+            id: number.to_string(),
+            task: "mlp.inference".to_owned(),
+            eta: None,
+            expires: None,
+            retries: 0,
+            ignore_result: false,
+            group: None,
+            parent_id: None,
+            is_ours: true,
+        };
+        let sent = Sendable {
+            envelope: Envelope::Kept(BasicProperties::default()),
+            body: Vec::new(),
+        };
+        let tag = Tag { epoch, number };
+        Delivery { tag, message, sent }
+    }
+
+    #[test]
+    fn what_comes_together_wakes_all_who_wait() {
+        let inbox = Inbox::default();
+        let epoch = inbox.begin();
+        let taken: usize = std::thread::scope(|scope| {
+            let take = || inbox.take(2, Duration::from_secs(20)).len();
+            let takers = [scope.spawn(take), scope.spawn(take)];
+            while lock(&inbox.state).waiting < 2 {
+                std::thread::yield_now();
+            }
+            let others = (7..9).map(|number| delivery(epoch - 1, number));
+            let all = (1..4).map(|number| delivery(epoch, number)).chain(others);
+            inbox.push(all.collect());
+            takers.map(|taker| taker.join().unwrap()).into_iter().sum()
+        });
+        assert_eq!(taken, 3, "those of an earlier connection are left out");
+        assert_eq!(lock(&inbox.state).waiting, 0);
     }
 }

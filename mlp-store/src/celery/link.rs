@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Sender, UnboundedSender};
 
 use super::inbox::Inbox;
 use super::message::Sendable;
+use super::records::Records;
 use super::redis_link::Contact;
 use crate::transport::TransportStatus;
 
@@ -19,8 +20,8 @@ const REVOKED_FOR: Duration = Duration::from_secs(10_800);
 /// What the thread of the broker's connection is told.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// A message is done with.
-    Ack(Tag),
+    /// Messages are done with.
+    Acks(Vec<Tag>),
     /// A message goes back to the queue.
     Requeue(Tag),
     /// So many messages are held until their time has come.
@@ -70,6 +71,7 @@ pub(super) struct Link {
     pub began: Instant,
     pub counters: Counters,
     pub inbox: Inbox,
+    pub records: Records,
     pub commands: UnboundedSender<Command>,
     pub outgoing: Sender<Sendable>,
     broker: AtomicBool,
@@ -99,6 +101,7 @@ impl Link {
             began: Instant::now(),
             counters: Counters::default(),
             inbox: Inbox::default(),
+            records: Records::default(),
             commands,
             outgoing,
             broker: AtomicBool::new(false),
@@ -136,6 +139,13 @@ impl Link {
     /// Tells the broker's thread; where it has ended there is nothing left to tell.
     pub fn command(&self, command: Command) {
         let _ = self.commands.send(command);
+    }
+
+    /// Messages are done with.
+    pub fn ack(&self, tags: Vec<Tag>) {
+        if !tags.is_empty() {
+            self.command(Command::Acks(tags));
+        }
     }
 
     /// Hands a message to the broker's thread; `false` where too many wait.

@@ -1,11 +1,13 @@
 //! Messages of Celery's protocol 2.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use serde::Serialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 /// Says of a message that the store has its task.
 const OURS: &str = "mlp";
@@ -109,22 +111,36 @@ impl Call {
     }
 }
 
-/// What is published of an inference.
-pub(super) struct NewMessage<'a> {
-    pub id: &'a str,
-    pub task: &'a str,
-    /// The user's columns.
-    pub user: Json,
-    pub candidates: Option<&'a [i64]>,
-    pub expires: Timestamp,
-    pub origin: &'a str,
-}
-
 /// A message as it is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Sendable {
-    pub properties: BasicProperties,
+    pub envelope: Envelope,
     pub body: Vec<u8>,
+}
+
+/// What is sent around a body. The library wants properties of its own for each attempt to send
+/// them, so that those of our messages are made only then.
+#[derive(Debug, Clone)]
+pub(super) enum Envelope {
+    /// A message of ours: its id, and what it has in common with others.
+    New(String, Arc<Template>),
+    /// One that came from the broker.
+    Kept(BasicProperties),
+}
+
+impl Envelope {
+    pub fn properties(&self) -> BasicProperties {
+        match self {
+            Self::New(id, template) => template.properties(id),
+            Self::Kept(properties) => properties.clone(),
+        }
+    }
+}
+
+/// What the inferences have in common that are published at one time.
+#[derive(Debug)]
+pub(super) struct Template {
+    headers: FieldTable,
 }
 
 #[derive(Serialize)]
@@ -132,25 +148,26 @@ struct Kwargs<'a> {
     candidates: Option<&'a [i64]>,
 }
 
-impl NewMessage<'_> {
-    pub fn write(&self) -> Sendable {
-        let embed = json!({ "callbacks": null, "errbacks": null, "chain": null, "chord": null });
-        let kwargs = Kwargs {
-            candidates: self.candidates,
-        };
-        // Numbers, texts and null cannot fail to be written.
-        let body = serde_json::to_vec(&([&self.user], kwargs, embed)).unwrap_or_default();
+/// What is to happen with the result: nothing.
+#[derive(Serialize, Default)]
+struct Embed {
+    callbacks: (),
+    errbacks: (),
+    chain: (),
+    chord: (),
+}
+
+impl Template {
+    pub fn new(task: &str, expires: Timestamp, origin: &str) -> Self {
         let mut headers = FieldTable::default();
         let mut put = |name: &str, value: AMQPValue| {
             headers.insert(name.into(), value);
         };
         let limits = vec![AMQPValue::Void, AMQPValue::Void];
         put("lang", text("py"));
-        put("task", text(self.task));
-        put("id", text(self.id));
-        put("root_id", text(self.id));
-        put("expires", text(&write_time(self.expires)));
-        put("origin", text(self.origin));
+        put("task", text(task));
+        put("expires", text(&write_time(expires)));
+        put("origin", text(origin));
         // What is shown of the arguments in lists and logs: people's data stays out of these.
         put("argsrepr", text("(...)"));
         put("kwargsrepr", text("{...}"));
@@ -161,15 +178,36 @@ impl NewMessage<'_> {
         for name in ["shadow", "eta", "group", "group_index", "parent_id"] {
             put(name, AMQPValue::Void);
         }
+        Self { headers }
+    }
+
+    /// The message of one inference: the task's id, the user's columns by name.
+    pub fn write(
+        self: &Arc<Self>,
+        id: String,
+        user: &impl Serialize,
+        candidates: Option<&[i64]>,
+    ) -> Sendable {
+        let mut body = Vec::with_capacity(512);
+        let call = ([user], Kwargs { candidates }, Embed::default());
+        // Numbers, texts and null cannot fail to be written.
+        let _ = serde_json::to_writer(&mut body, &call);
         Sendable {
-            properties: BasicProperties::default()
-                .with_content_type(short("application/json"))
-                .with_content_encoding(short("utf-8"))
-                .with_correlation_id(short(self.id))
-                .with_delivery_mode(PERSISTENT)
-                .with_headers(headers),
+            envelope: Envelope::New(id, Arc::clone(self)),
             body,
         }
+    }
+
+    fn properties(&self, id: &str) -> BasicProperties {
+        let mut headers = self.headers.clone();
+        headers.insert("id".into(), text(id));
+        headers.insert("root_id".into(), text(id));
+        BasicProperties::default()
+            .with_content_type(short("application/json"))
+            .with_content_encoding(short("utf-8"))
+            .with_correlation_id(short(id))
+            .with_delivery_mode(PERSISTENT)
+            .with_headers(headers)
     }
 }
 
@@ -177,12 +215,13 @@ const PERSISTENT: u8 = 2;
 
 /// The same message for another attempt.
 pub(super) fn again(sent: &Sendable, retries: u32, eta: Timestamp) -> Sendable {
-    let mut headers = sent.properties.headers().clone().unwrap_or_default();
+    let properties = sent.envelope.properties();
+    let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert("eta".into(), text(&write_time(eta)));
     let retries = AMQPValue::LongInt(retries.min(i32::MAX as u32) as i32);
     headers.insert("retries".into(), retries);
     Sendable {
-        properties: sent.properties.clone().with_headers(headers),
+        envelope: Envelope::Kept(properties.with_headers(headers)),
         body: sent.body.clone(),
     }
 }
@@ -234,6 +273,8 @@ pub(super) fn write_time(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn time(text: &str) -> Timestamp {
@@ -243,28 +284,27 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let user = json!({ "age_avg": 24.5, "name": "Ann", "sunny": true });
-        let message = NewMessage {
-            id: "0197c6c6-0000-7000-8000-000000000001",
-            task: "mlp.inference",
-            user: user.clone(),
-            candidates: Some(&[3, 1]),
-            expires: time("2026-01-15T08:10:00Z"),
-            origin: "1@here",
-        };
-        let sent = message.write();
-        let read = TaskMessage::read(&sent.properties).unwrap();
+        let (id, expires) = (
+            "0197c6c6-0000-7000-8000-000000000001",
+            time("2026-01-15T08:10:00Z"),
+        );
+        let template = Arc::new(Template::new("mlp.inference", expires, "1@here"));
+        let sent = template.write(id.to_owned(), &user, Some(&[3, 1]));
+        let properties = sent.envelope.properties();
+        assert_eq!(properties.correlation_id().as_ref().unwrap().as_str(), id);
+        let read = TaskMessage::read(&properties).unwrap();
         assert_eq!(
             (read.id.as_str(), read.task.as_str()),
-            (message.id, message.task)
+            (id, "mlp.inference")
         );
-        assert_eq!(read.expires, Some(message.expires));
+        assert_eq!(read.expires, Some(expires));
         assert_eq!((read.eta, read.retries, read.is_ours), (None, 0, true));
         let call = Call::read(&sent.body).unwrap();
         assert_eq!(call.args, [user]);
         assert_eq!(call.kwargs["candidates"], json!([3, 1]));
         assert!(!call.has_sequel);
         let eta = time("2026-01-15T08:00:01.5Z");
-        let retried = TaskMessage::read(&again(&sent, 2, eta).properties).unwrap();
+        let retried = TaskMessage::read(&again(&sent, 2, eta).envelope.properties()).unwrap();
         assert_eq!((retried.eta, retried.retries), (Some(eta), 2));
         assert_eq!(retried.id, read.id);
     }

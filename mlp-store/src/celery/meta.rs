@@ -1,7 +1,7 @@
 //! The records that Celery's Redis backend keeps of tasks.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
@@ -24,14 +24,36 @@ pub(super) enum State {
         /// The worker's name.
         worker: String,
     },
-    /// It succeeded; the result's JSON.
-    Success(String),
+    /// It succeeded.
+    Success(Answer),
     /// It failed.
     Failure(Exception),
     /// It failed and is tried again.
     Retry(Exception),
     /// It was not begun, since somebody took it back or it came too late.
     Revoked(&'static str),
+}
+
+/// What a task that succeeded gave.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Answer {
+    /// `[[item_id, score], …]`: written straight into the record.
+    Scores(Vec<(i64, f32)>),
+    /// Anything else, as JSON.
+    Json(String),
+}
+
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Scores(scores) => scores.serialize(serializer),
+            // What is no JSON would spoil the record.
+            Self::Json(json) => match serde_json::from_str::<&RawValue>(json) {
+                Ok(json) => json.serialize(serializer),
+                Err(_) => serializer.serialize_unit(),
+            },
+        }
+    }
 }
 
 /// An exception, by the name of a Python type.
@@ -101,10 +123,10 @@ impl Exception {
 }
 
 #[derive(Serialize)]
-struct Record<'a> {
+struct Record<'a, R> {
     mlp: bool,
     status: &'static str,
-    result: &'a RawValue,
+    result: R,
     traceback: Option<String>,
     children: [(); 0],
     date_done: Option<String>,
@@ -147,46 +169,55 @@ impl From<&TaskMessage> for About {
 impl State {
     /// The record's JSON.
     pub fn record(&self, about: &About, now: Timestamp) -> String {
-        let (status, result, traceback) = match self {
-            Self::Started { worker } => ("STARTED", json(&Worker { hostname: worker }), None),
-            Self::Success(result) => ("SUCCESS", result.clone(), None),
-            Self::Failure(error) => ("FAILURE", json(error), Some(error.traceback())),
-            Self::Retry(error) => ("RETRY", json(error), Some(error.traceback())),
-            Self::Revoked(why) => {
-                let error = Exception::revoked(why);
-                let traceback = error.traceback();
-                ("REVOKED", json(&error), Some(traceback))
+        let done = Some(now);
+        match self {
+            Self::Started { worker } => {
+                about.record("STARTED", Worker { hostname: worker }, None, None)
             }
-        };
-        let is_done = matches!(self, Self::Success(_) | Self::Failure(_) | Self::Revoked(_));
-        let result =
-            RawValue::from_string(result).or_else(|_| RawValue::from_string("null".to_owned()));
-        let Ok(result) = result else {
-            return String::new();
-        };
+            Self::Success(answer) => about.record("SUCCESS", answer, None, done),
+            Self::Failure(error) => about.failure("FAILURE", error, done),
+            Self::Retry(error) => about.failure("RETRY", error, None),
+            Self::Revoked(why) => about.failure("REVOKED", &Exception::revoked(why), done),
+        }
+    }
+}
+
+impl About {
+    fn failure(&self, status: &'static str, error: &Exception, done: Option<Timestamp>) -> String {
+        self.record(status, error, Some(error.traceback()), done)
+    }
+
+    fn record(
+        &self,
+        status: &'static str,
+        result: impl Serialize,
+        traceback: Option<String>,
+        done: Option<Timestamp>,
+    ) -> String {
         let record = Record {
             mlp: true,
             status,
-            result: &result,
+            result,
             traceback,
             children: [],
-            date_done: is_done.then(|| write_time(now)),
-            task_id: &about.id,
-            group_id: about.group.as_deref(),
-            parent_id: about.parent_id.as_deref(),
+            date_done: done.map(write_time),
+            task_id: &self.id,
+            group_id: self.group.as_deref(),
+            parent_id: self.parent_id.as_deref(),
         };
-        serde_json::to_string(&record).unwrap_or_default()
+        let mut json = Vec::with_capacity(RECORD);
+        // Texts and numbers cannot fail to be written.
+        let _ = serde_json::to_writer(&mut json, &record);
+        String::from_utf8(json).unwrap_or_default()
     }
 }
+
+/// Room for a record of a hundred results, so that it need not grow.
+const RECORD: usize = 3072;
 
 #[derive(Serialize)]
 struct Worker<'a> {
     hostname: &'a str,
-}
-
-fn json<T: Serialize>(value: &T) -> String {
-    // Texts cannot fail to be written.
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A record that another program wrote.
@@ -302,12 +333,15 @@ mod tests {
 
     #[test]
     fn records_are_as_celery_writes_them() {
-        let success = record(&State::Success("[[3,0.5]]".to_owned()));
+        let success = record(&State::Success(Answer::Scores(vec![(3, 0.5)])));
         let expected = serde_json::json!({
             "mlp": true, "status": "SUCCESS", "result": [[3, 0.5]], "traceback": null,
             "children": [], "date_done": "2026-01-15T08:00:00.000000+00:00", "task_id": "abc",
         });
         assert_eq!(success, expected);
+        let json = |text: &str| record(&State::Success(Answer::Json(text.to_owned())));
+        assert_eq!(json("[[3,0.5]]"), expected);
+        assert_eq!(json("no json")["result"], Json::Null);
         let failure = record(&State::Failure(Exception::value("patience: too low")));
         assert_eq!(failure["result"]["exc_type"], "ValueError");
         assert_eq!(

@@ -24,6 +24,7 @@ mod message;
 mod meta;
 mod mirror;
 mod outstanding;
+mod records;
 mod redis_link;
 mod requests;
 mod settings;

@@ -7,24 +7,23 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use mlp_core::{Row, Schema};
+use mlp_core::Schema;
 
 use super::amqp::{self, Mail};
 use super::collect::Collector;
-use super::deliver::{Deliverer, travels};
+use super::deliver::{Deliverer, now, travels};
 use super::link::{Counters, Link};
-use super::message::NewMessage;
+use super::message::Template;
 use super::mirror;
 use super::outstanding::Outstanding;
 use super::redis_link::Results;
 use super::settings::CelerySettings;
-use super::user_json::row_to_json;
-use crate::clock::{Clock, SystemClock};
+use super::user_json::UserJson;
 use crate::error::StoreError;
 use crate::live::Live;
 use crate::traits::{Result, Store};
 use crate::transport::{Announcement, DirectTransport, Roles, Transport, TransportStatus};
-use crate::types::{ClaimOptions, Lease, Settled, Settlement, TaskId, TaskKind};
+use crate::types::{ClaimOptions, Lease, Settled, Settlement, TaskKind};
 
 /// Messages that may wait for the broker's thread.
 const OUTGOING: usize = 8192;
@@ -64,14 +63,12 @@ impl CeleryTransport {
         let (outgoing, sent) = tokio::sync::mpsc::channel(OUTGOING);
         let (commands, told) = tokio::sync::mpsc::unbounded_channel();
         let link = Arc::new(Link::new(commands, outgoing));
-        let (records, written) = mirror::queue();
         let max_shown = schema.max_shown;
         let deliverer = Arc::new(Deliverer::new(
             Arc::clone(&store),
             schema,
             settings.clone(),
             Arc::clone(&link),
-            records,
         ));
         let outstanding = Arc::new(Outstanding::default());
         let mut threads = Vec::new();
@@ -88,7 +85,7 @@ impl CeleryTransport {
             let (link, expires) = (Arc::clone(&link), settings.result_expires);
             let contact = Arc::clone(&link.writing);
             let results = Results::new(settings.results.clone(), contact, "writing");
-            move || mirror::run(&link, results, &written, expires)
+            move || mirror::run(&link, results, expires)
         })?);
         if roles.publishes {
             let collector = Collector {
@@ -139,44 +136,33 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
     thread.spawn(run).map_err(no_thread)
 }
 
-/// Hands an inference to the broker's thread; `false` where too many wait.
+/// Hands inferences to the broker's thread; gives how many did not go, since too many wait.
 pub(super) fn publish(
     link: &Link,
     settings: &CelerySettings,
     live: &Live,
-    task_id: TaskId,
-    user: &Row,
-    candidates: Option<&[i64]>,
-) -> bool {
-    let now = Timestamp::from_microsecond(SystemClock.now_us()).unwrap_or(Timestamp::UNIX_EPOCH);
+    tasks: &[Announcement<'_>],
+) -> usize {
     let after = SignedDuration::try_from(settings.task_expires).unwrap_or(SignedDuration::MAX);
-    let message = NewMessage {
-        id: &task_id.to_string(),
-        task: &settings.inference_tasks[0],
-        user: row_to_json(&live.current().schema().user, user),
-        candidates,
-        expires: now.checked_add(after).unwrap_or(Timestamp::MAX),
-        origin: &link.node,
+    let expires = now().checked_add(after).unwrap_or(Timestamp::MAX);
+    let name = &settings.inference_tasks[0];
+    let template = Arc::new(Template::new(name, expires, &link.node));
+    let serving = live.current();
+    let entity = &serving.schema().user;
+    let message = |task: &Announcement<'_>| {
+        let row = task.user;
+        let user = UserJson { entity, row };
+        template.write(task.task_id.to_string(), &user, task.candidates)
     };
-    link.send(message.write())
+    // All are written before the first is sent: the broker's thread, once awake, finds them together.
+    let messages: Vec<_> = tasks.iter().map(message).collect();
+    let sent = messages.into_iter().map(|message| link.send(message));
+    sent.filter(|sent| !sent).count()
 }
 
 impl Transport for CeleryTransport {
     fn announce(&self, tasks: &[Announcement<'_>]) {
-        let mut postponed = 0;
-        for task in tasks {
-            let (id, user) = (task.task_id, task.user);
-            if !publish(
-                &self.link,
-                self.settings(),
-                &self.live,
-                id,
-                user,
-                task.candidates,
-            ) {
-                postponed += 1;
-            }
-        }
+        let postponed = publish(&self.link, self.settings(), &self.live, tasks);
         self.outstanding.add(tasks.iter().map(|task| task.task_id));
         Counters::add(&self.link.counters.postponed, postponed);
     }

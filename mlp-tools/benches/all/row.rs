@@ -13,7 +13,7 @@ pub struct Row {
     /// What it is held against, measured in the same run.
     pub reference: String,
     pub reference_value: f64,
-    /// `value / reference_value`.
+    /// `value / reference_value`, or the median of that over rounds.
     pub ratio: f64,
     pub goal: Option<String>,
     pub met: Option<bool>,
@@ -36,6 +36,11 @@ impl Row {
             goal: None,
             met: None,
         }
+    }
+
+    /// The median of the rounds' ratios: what disturbs a round is in both of its numbers.
+    pub fn with_ratio(self, ratio: f64) -> Self {
+        Self { ratio, ..self }
     }
 
     pub fn at_least(self, limit: f64) -> Self {

@@ -3,29 +3,32 @@
 mod judged;
 mod print;
 mod report;
+mod split;
 mod svg;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mlp_core::metrics::{
-    BootstrapOptions, EvaluateOptions, Evaluation, EvaluationWithIntervals, Predictions, Segment,
-    Statistic, evaluate_with_intervals, mean_interval,
+    BootstrapOptions, EvaluateOptions, Evaluation, EvaluationWithIntervals, Interval, Predictions,
+    Segment, Statistic, evaluate_with_intervals, mean_interval,
 };
 use mlp_core::replay::{Replay, ReplayReport};
-use mlp_core::{Artifact, Family, FitOptions, Session};
+use mlp_core::{Artifact, Family, Session};
 use mlp_store::{Clock, Store, SystemClock};
-use mlp_worker::{DataOptions, SessionData};
+use mlp_worker::{DataOptions, SessionData, TrainingOptions};
 use serde_json::json;
 
 use super::context::Context;
 use super::error::{Error, Result};
+use super::fitting::Fitting;
 use super::models::find;
 use super::seed::Configs;
 use super::simulate::{Outcome, Simulation, simulate};
 pub use judged::Judged;
 use print::Column;
 use report::{Report, coefficients};
+use split::{SplitName, split};
 
 /// Say how good a model is on the judging sessions: explored, answered, and never learned from.
 /// Intervals are of 95 %, by resampling sessions.
@@ -33,7 +36,7 @@ use report::{Report, coefficients};
 #[command(
     after_help = "Examples:\n  mlp evaluate --report model.svg\n  mlp evaluate --model 2 --json model-2.json\n  \
     mlp evaluate --by budget\n  mlp evaluate --replay --model 2 --model 3 --artifact mine.json\n  \
-    mlp evaluate --simulated --sessions 1000 --seeds 5"
+    mlp evaluate --split user --l2 cv --k-best 12\n  mlp evaluate --simulated --sessions 1000 --seeds 5"
 )]
 pub struct Evaluate {
     /// The model; several may be named. Default: the champion
@@ -62,6 +65,15 @@ pub struct Evaluate {
     #[arg(long)]
     simulated: bool,
 
+    /// Train on a part of the explored sessions that models learn from and test on the rest, which
+    /// are kept apart by this: how good a way to fit is; no model is kept
+    #[arg(long, value_enum, value_name = "BY", conflicts_with_all = ["model", "artifact", "simulated"])]
+    split: Option<SplitName>,
+
+    /// The share that is tested on
+    #[arg(long, default_value_t = 0.2, requires = "split", value_name = "SHARE")]
+    test_share: f64,
+
     /// Simulated sessions to train on
     #[arg(long, default_value_t = 1000, requires = "simulated", value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     sessions: u32,
@@ -74,13 +86,17 @@ pub struct Evaluate {
     #[arg(long, default_value_t = 5, requires = "simulated", value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: u32,
 
-    /// The kind of model
-    #[arg(long, value_enum, default_value = "choice", requires = "simulated")]
+    /// The kind of model that is trained here, with `--simulated` or `--split`
+    #[arg(long, value_enum, default_value = "choice")]
     family: FamilyName,
 
-    /// The first seed
-    #[arg(long, default_value_t = 1, requires = "simulated")]
+    /// The first seed of a simulation, or what decides which sessions `--split` tests on
+    #[arg(long, default_value_t = 1)]
     seed: u64,
+
+    /// Of a model that is trained here.
+    #[command(flatten)]
+    fitting: Fitting,
 
     #[command(flatten)]
     configs: Configs,
@@ -136,10 +152,10 @@ struct Findings {
 
 /// Runs the command.
 pub fn run(evaluate: &Evaluate, context: &Context) -> Result<()> {
-    let findings = if evaluate.simulated {
-        simulated(evaluate, context)?
-    } else {
-        stored(evaluate, context)?
+    let findings = match evaluate.split {
+        _ if evaluate.simulated => simulated(evaluate, context)?,
+        Some(by) => split(evaluate, by, context)?,
+        None => stored(evaluate, context)?,
     };
     // Before anything is printed: whoever reads may leave.
     if let Some(path) = &evaluate.json {
@@ -306,10 +322,7 @@ fn simulated(evaluate: &Evaluate, context: &Context) -> Result<Findings> {
         test_sessions: evaluate.test_sessions as usize,
         shown: 10,
         seeds: evaluate.seed..evaluate.seed + u64::from(evaluate.seeds),
-        fit: FitOptions {
-            family: evaluate.family.into(),
-            ..FitOptions::default()
-        },
+        fit: evaluate.fit_options(TrainingOptions::default().fit),
     };
     let (users, locations) = (evaluate.configs.users()?, evaluate.configs.locations()?);
     let outcomes = simulate(&context.schema, &users, &locations, &simulation)?;
@@ -408,6 +421,13 @@ fn over_seeds(
     for statistic in Statistic::ALL {
         let values: Vec<f64> = evaluations.iter().filter_map(|e| statistic.of(e)).collect();
         if let Some(interval) = mean_interval(&values, bootstrap.confidence)? {
+            // Student's knows no bounds, what is measured does.
+            let (least, most) = statistic.range();
+            let interval = Interval {
+                low: interval.low.max(least),
+                high: interval.high.min(most),
+                ..interval
+            };
             found.intervals.insert(statistic, interval);
         }
     }

@@ -14,6 +14,7 @@ mod domain;
 mod drift;
 mod error;
 mod evaluate;
+mod fitting;
 mod health;
 mod items;
 mod models;

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use mlp_core::Artifact;
+use mlp_core::{Artifact, Lineage, Scaling};
 use mlp_store::{
-    AUTO_PROMOTE_SETTING, AUTO_RETRAIN_SETTING, CANARY_SHARE_SETTING, DecisionKind,
-    MAX_CANARY_SHARE, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store,
+    AUTO_PROMOTE_SETTING, AUTO_RETRAIN_SETTING, CANARY_SHARE_SETTING, Clock, DecisionKind,
+    MAX_CANARY_SHARE, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store, SystemClock,
 };
+use mlp_worker::{TrainingOptions, standing};
 
 use super::context::Context;
 use super::error::{Error, Result};
@@ -47,7 +48,8 @@ pub enum Command {
         /// The file
         file: PathBuf,
     },
-    /// Read an artifact as a new challenger
+    /// Read an artifact as a new challenger, which waits for `mlp models promote`: the gate judges
+    /// only what was trained here
     Import {
         /// The file
         file: PathBuf,
@@ -62,7 +64,7 @@ pub enum Command {
         /// Its value
         value: String,
     },
-    /// Print the decisions with their evidence, the newest first
+    /// Print the decisions, the newest first, and before them how challengers that wait stand now
     Log {
         /// At most so many
         #[arg(long, default_value_t = 20)]
@@ -75,7 +77,7 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
     let store = context.open(false)?;
     match command {
         Command::List { limit } => list(&*store, *limit),
-        Command::Show { model } => show(&*store, *model),
+        Command::Show { model } => show(&*store, context, *model),
         Command::Promote { model, reason } => {
             let row = find(&*store, Some(*model))?;
             Artifact::from_json(&row.artifact)?.model(&context.schema)?;
@@ -103,9 +105,14 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
                 task_id: None,
                 artifact: artifact.to_json(),
             })?;
-            say!(
-                "model {model_id} is a challenger: `mlp models promote {model_id}` makes it champion"
+            // It may have learned from the very sessions that would judge it.
+            let reason = format!(
+                "imported: waits for a hand, since no gate judges what was not trained here; \
+                 `mlp evaluate --replay --model {model_id}` says what it is worth, \
+                 `mlp models promote {model_id}` makes it champion"
             );
+            decide(&*store, model_id, DecisionKind::Wait, &reason)?;
+            say!("model {model_id} is a challenger, {reason}");
             Ok(())
         }
         Command::Set { name, value } => {
@@ -113,7 +120,7 @@ pub fn run(command: &Command, context: &Context) -> Result<()> {
             say!("{name} is {value}");
             Ok(())
         }
-        Command::Log { limit } => log(&*store, *limit),
+        Command::Log { limit } => log(&*store, context, *limit),
     }
 }
 
@@ -223,7 +230,7 @@ fn list(store: &dyn Store, limit: usize) -> Result<()> {
     Ok(())
 }
 
-fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
+fn show(store: &dyn Store, context: &Context, model: Option<i64>) -> Result<()> {
     let row = find(store, model)?;
     let artifact = Artifact::from_json(&row.artifact)?;
     let lineage = &artifact.lineage;
@@ -250,7 +257,12 @@ fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
         number(artifact.test.log_loss),
         number(artifact.test.precision_at_1)
     );
-    say!("weights of the standardised features, the largest first:");
+    say!("penalty      {}", penalty(lineage));
+    say!("features     {}", features(&artifact));
+    if let Some(verdict) = verdict(store, context, &row)? {
+        say!("verdict      {verdict}");
+    }
+    say!("weights of the scaled features, the largest first:");
     let mut weights: Vec<(&String, f64)> = artifact
         .features
         .iter()
@@ -263,7 +275,62 @@ fn show(store: &dyn Store, model: Option<i64>) -> Result<()> {
     Ok(())
 }
 
-fn log(store: &dyn Store, limit: usize) -> Result<()> {
+/// Which penalty, and why.
+fn penalty(lineage: &Lineage) -> String {
+    let l2 = lineage.l2;
+    let Some(told) = &lineage.cross_validation else {
+        return format!("L2 {l2}, as it was given");
+    };
+    let on = format!("{} sessions in {} folds", told.sessions, told.folds);
+    let Some(best) = told.score(l2) else {
+        return format!("L2 {l2}, since {on} have too few picks to choose by");
+    };
+    let others: Vec<String> = (told.candidates.iter())
+        .filter(|score| score.l2 != l2)
+        .map(|score| format!("{:.4} at {:.3}", score.log_loss, score.l2))
+        .collect();
+    format!(
+        "L2 {l2:.3}, by cross-validation on {on}: log loss {:.4} (standard error {:.4}), against {}",
+        best.log_loss,
+        best.standard_error,
+        others.join(", ")
+    )
+}
+
+/// What was done to the features.
+fn features(artifact: &Artifact) -> String {
+    let scaling = match artifact.scaling {
+        Scaling::Standard => "standardised",
+        Scaling::MinMax => "scaled to 0 to 1",
+        Scaling::None => "not scaled",
+    };
+    let all = artifact.features.len();
+    match &artifact.selection {
+        None => format!("all {all}, {scaling}"),
+        Some(chosen) => format!("the best {} of {all} by chi², {scaling}", chosen.k.min(all)),
+    }
+}
+
+/// How a challenger stands now, or what was last decided about a model.
+fn verdict(store: &dyn Store, context: &Context, row: &ModelRow) -> Result<Option<String>> {
+    let now = SystemClock.now_us();
+    let train = TrainingOptions::default();
+    if let Some(standing) = standing(store, &context.schema, now, &train, row)? {
+        return Ok(Some(standing.reason));
+    }
+    let decisions = store.decisions(1000)?;
+    let last = (decisions.into_iter()).find(|d| d.model_id == row.model_id);
+    Ok(last.map(|decision| decision.decision.reason))
+}
+
+fn log(store: &dyn Store, context: &Context, limit: usize) -> Result<()> {
+    let waiting = (store.models(50)?.into_iter())
+        .filter(|row| row.status == ModelStatus::Challenger && row.task_id.is_some());
+    for row in waiting {
+        if let Some(verdict) = verdict(store, context, &row)? {
+            say!("{:<20}  model {}  {verdict}", "now", row.model_id);
+        }
+    }
     for row in store.decisions(limit)? {
         say!(
             "{}  model {}  {}",

@@ -1,18 +1,22 @@
 //! `mlp up`, `mlp serve` and `mlp worker`: what runs until it is told to stop.
 
+use std::path::Path;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use mlp_core::Family;
 use mlp_store::{EXPLORATION_SETTING, Store};
-use mlp_worker::{TriggerOptions, WatchOptions, WorkerOptions};
+use mlp_worker::{FitRequest, TriggerOptions, WatchOptions, WorkerOptions};
 
 use super::begin::Beginning;
 use super::celery::Celery;
 use super::context::Context;
 use super::error::Result;
+use super::evaluate::FamilyName;
+use super::fitting::Fitting;
 use super::server::{Parts, Server};
 use super::settings::{self, Serving};
-use super::webhook::Address;
+use super::webhook::{self, Address};
 
 /// API and worker in one process, on an embedded database or a PostgreSQL, which other processes may
 /// use too. Where there are no items, it makes a data set of simulated users, puts it into the
@@ -51,13 +55,21 @@ pub struct Learning {
     #[arg(long, env = "MLP_EXPLORATION", value_name = "SHARE")]
     pub exploration: Option<String>,
 
+    /// The kind of model that is trained. Default: choice
+    #[arg(long, env = "MLP_FAMILY", value_enum)]
+    pub family: Option<FamilyName>,
+
+    #[command(flatten)]
+    pub fitting: Fitting,
+
     #[command(flatten)]
     pub retraining: Retraining,
 
     #[command(flatten)]
     pub watching: Watching,
 
-    /// Where promotions, rollbacks and alarms about the traffic are told, each as a POST of JSON: `http://HOST[:PORT]/PATH`
+    /// Where promotions, rollbacks and alarms about the traffic are told, each as a POST of JSON:
+    /// `https://HOST[:PORT]/PATH`, or `http://`
     #[arg(
         long,
         env = "MLP_WEBHOOK_URL",
@@ -65,6 +77,11 @@ pub struct Learning {
         hide_env_values = true
     )]
     pub webhook: Option<String>,
+
+    /// A PEM file of the authorities that the webhook's `https://` host is verified by, instead of
+    /// the system's
+    #[arg(long, env = "MLP_WEBHOOK_CA_FILE", value_name = "FILE")]
+    pub webhook_ca: Option<String>,
 }
 
 /// Flags about when models are trained without a hand. While a challenger waits for its verdict, or
@@ -133,7 +150,8 @@ impl Default for Retraining {
 }
 
 impl Retraining {
-    fn options(&self) -> Result<TriggerOptions> {
+    /// When models are trained, where every value is in range.
+    pub fn options(&self) -> Result<TriggerOptions> {
         Ok(TriggerOptions {
             every: (self.retrain_every != 0.0)
                 .then(|| settings::retraining("retrain-every", self.retrain_every))
@@ -199,9 +217,9 @@ impl Watching {
 impl Learning {
     /// Where decisions are told.
     fn webhook(&self) -> Result<Option<Address>> {
-        // Empty, as Compose hands on what is not set: nowhere.
-        let url = self.webhook.as_deref().filter(|url| !url.is_empty());
-        url.map(str::parse).transpose()
+        let authority = self.webhook_ca.as_deref().filter(|path| !path.is_empty());
+        let url = self.webhook.as_deref().unwrap_or_default();
+        webhook::address(url, authority.map(Path::new))
     }
 
     /// The worker's options, once the settings are kept.
@@ -216,12 +234,19 @@ impl Learning {
                 store.set_setting(EXPLORATION_SETTING, &share)?;
             }
         }
-        Ok(WorkerOptions {
+        let mut options = WorkerOptions {
             settle,
             triggers,
             watch,
             ..WorkerOptions::default()
-        })
+        };
+        let family = self.family.map(Family::from);
+        let request = FitRequest {
+            family,
+            ..self.fitting.request()
+        };
+        request.apply(&mut options.train.fit);
+        Ok(options)
     }
 }
 

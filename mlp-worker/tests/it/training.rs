@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mlp_core::Artifact;
+use mlp_core::{Artifact, Family, Scaling};
 use mlp_store::{DecisionKind, ModelStatus, SessionOp, TaskStatus};
-use mlp_worker::{DataOptions, SessionData, WorkerOptions};
+use mlp_worker::{DataOptions, Repeated, SessionData, WorkerOptions};
 
 use crate::support::{
     Random, is_judging, past, row, schemas, settled, start, store, success, train, worker,
@@ -42,8 +42,28 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
         assert_eq!(artifact.lineage.sessions, learned - learned / 5);
         assert!(artifact.test.auc.unwrap() > 0.6, "{:?}", artifact.test);
 
-        // The same data gives the same model, which is no improvement.
-        let second = train(&*store, "{}");
+        // The same data gives the same model, so that none is made.
+        let same = train(&*store, "{}");
+        success(&settled(&*store, same));
+        assert_eq!(store.models(100).unwrap().len(), 1);
+        let told = Repeated::of(&*store, same).unwrap().unwrap();
+        assert_eq!(told.model_id, models[0].model_id);
+        assert!(
+            told.reason
+                .contains("a champion: promoted: there was no champion"),
+            "{told:?}"
+        );
+        assert_eq!(Repeated::of(&*store, first).unwrap(), None);
+        // The penalty is chosen where nobody says it.
+        let chosen = artifact.lineage.cross_validation.clone().unwrap();
+        assert_eq!(
+            chosen.score(artifact.lineage.l2).unwrap().l2,
+            artifact.lineage.l2
+        );
+
+        // The same weights in another way are no improvement.
+        let l2 = artifact.lineage.l2;
+        let second = train(&*store, &format!(r#"{{"fit":{{"l2":"{l2}"}}}}"#));
         success(&settled(&*store, second));
         let models = store.models(100).unwrap();
         assert_eq!(models[0].status, ModelStatus::Rejected);
@@ -56,6 +76,27 @@ fn the_first_model_is_promoted_and_the_next_is_judged() {
         assert_eq!(kinds, [DecisionKind::Reject, DecisionKind::Promote]);
         let reason = &decisions[0].decision.reason;
         assert!(reason.contains(&format!("{judging} judging")), "{reason}");
+
+        let fit = r#"{"fit":{"family":"logistic","l2":"2.5","scaling":"min_max","k_best":3}}"#;
+        success(&settled(&*store, train(&*store, fit)));
+        let made = store.models(1).unwrap().remove(0);
+        let made = Artifact::from_json(&made.artifact).unwrap();
+        assert_eq!(
+            (made.family, made.scaling),
+            (Family::Logistic, Scaling::MinMax)
+        );
+        assert_eq!(made.selection.unwrap().k, 3);
+        assert_eq!(
+            (made.lineage.l2, made.lineage.cross_validation),
+            (2.5, None)
+        );
+        let view = settled(&*store, train(&*store, r#"{"fit":{"l2":"-1"}}"#));
+        assert_eq!(view.status, TaskStatus::Failure);
+        let error = view.error.unwrap();
+        assert!(
+            error.contains("l2 is `-1`, must be `cv` or a number from 0"),
+            "{error}"
+        );
         worker.stop(Duration::from_secs(5));
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::{fit, schema, sessions};
-use crate::support::{reading, travel};
+use crate::support::{inline, reading, travel};
 
 fn artifact() -> Artifact {
     fit(&schema(), &sessions(60, 5, 1.0), 1.0)
@@ -190,10 +190,16 @@ fn what_is_no_artifact() {
 
 #[test]
 fn an_artifact_of_another_schema() {
-    let error = artifact().model(&travel()).unwrap_err();
+    // The same domain with one field more.
+    let changed = inline(
+        r#"{ name = "mood", type = "float" }, { name = "age", type = "int" }"#,
+        r#"{ name = "size", type = "float" }"#,
+        "",
+    );
+    let error = artifact().model(&changed).unwrap_err();
     let (found, expected) = (
         schema().hash()[..12].to_owned(),
-        travel().hash()[..12].to_owned(),
+        changed.hash()[..12].to_owned(),
     );
     assert_eq!(
         error.to_string(),
@@ -202,6 +208,11 @@ fn an_artifact_of_another_schema() {
         )
     );
     assert_eq!(error, ArtifactError::Schema { expected, found });
+    let other = artifact().model(&travel()).unwrap_err();
+    assert_eq!(
+        other.to_string(),
+        "the model is of the domain `inline`, but the domain here is `travel`"
+    );
     assert!(artifact().model(&reading()).is_err());
     assert!(matches!(
         refused(|a| a["schema_hash"] = json!("é")),

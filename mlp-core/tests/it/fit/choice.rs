@@ -122,7 +122,7 @@ fn cross_validation_starts_and_repeats() {
     let sessions = sessions(120, 5, 1.0);
     let first = choice(&sessions, Penalty::cross_validated(7));
     let found = first.lineage.cross_validation.clone().unwrap();
-    assert_eq!((found.candidates.len(), found.folds), (11, 5));
+    assert_eq!((found.candidates.len(), found.folds), (6, 5));
     let least = found
         .candidates
         .iter()

@@ -2,6 +2,7 @@
 //! that publishes with confirmations, one that consumes and acknowledges.
 
 use std::collections::VecDeque;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -37,27 +38,46 @@ pub async fn connect(url: &str) -> Connection {
         .unwrap()
 }
 
-/// Messages a second.
+/// Messages a second, from the first that is published to the last acknowledgement and the last
+/// confirmation: both ends are connected before, as ours are.
 pub fn rate(space: &Space, sample: &Sample, messages: usize) -> f64 {
-    let consumed = AtomicUsize::new(0);
+    let run = Run {
+        space,
+        sample,
+        messages,
+        consumed: AtomicUsize::new(0),
+        connected: Barrier::new(3),
+    };
     on_a_thread_of_its_own(declare(space));
-    let begun = Instant::now();
-    std::thread::scope(|scope| {
-        scope.spawn(|| block_on(publish(space, sample, messages, &consumed)));
-        scope.spawn(|| block_on(consume(space, messages, &consumed)));
+    let (begun, ended) = std::thread::scope(|scope| {
+        let publisher = scope.spawn(|| block_on(publish(&run)));
+        let consumer = scope.spawn(|| block_on(consume(&run)));
+        run.connected.wait();
+        let begun = Instant::now();
+        let ends = [publisher, consumer].map(|end| end.join().unwrap());
+        (begun, ends.into_iter().max().unwrap())
     });
-    messages as f64 / begun.elapsed().as_secs_f64()
+    messages as f64 / (ended - begun).as_secs_f64()
+}
+
+/// What both ends share.
+struct Run<'a> {
+    space: &'a Space,
+    sample: &'a Sample,
+    messages: usize,
+    consumed: AtomicUsize,
+    connected: Barrier,
 }
 
 fn on_a_thread_of_its_own(work: impl Future<Output = ()> + Send) {
     std::thread::scope(|scope| scope.spawn(|| block_on(work)).join().unwrap());
 }
 
-fn block_on(work: impl Future<Output = ()>) {
+fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    runtime.unwrap().block_on(work);
+    runtime.unwrap().block_on(work)
 }
 
 async fn declare(space: &Space) {
@@ -72,8 +92,9 @@ async fn declare(space: &Space) {
     declared.await.unwrap();
 }
 
-async fn publish(space: &Space, sample: &Sample, messages: usize, consumed: &AtomicUsize) {
-    let connection = connect(space.amqp()).await;
+/// When the last was confirmed.
+async fn publish(run: &Run<'_>) -> Instant {
+    let connection = connect(run.space.amqp()).await;
     let channel = connection.create_channel().await.unwrap();
     (channel
         .confirm_select(ConfirmSelectOptions::default())
@@ -84,16 +105,17 @@ async fn publish(space: &Space, sample: &Sample, messages: usize, consumed: &Ato
         ..BasicPublishOptions::default()
     };
     let mut window = VecDeque::with_capacity(WINDOW);
-    for sent in 0..messages {
-        while sent >= consumed.load(Ordering::Relaxed) + UNDER_WAY {
+    run.connected.wait();
+    for sent in 0..run.messages {
+        while sent >= run.consumed.load(Ordering::Relaxed) + UNDER_WAY {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
         let confirm = channel.basic_publish(
             "".into(),
-            space.queue().into(),
+            run.space.queue().into(),
             options,
-            &sample.body,
-            sample.properties.clone(),
+            &run.sample.body,
+            run.sample.properties.clone(),
         );
         window.push_back(confirm.await.unwrap());
         if window.len() == WINDOW {
@@ -103,30 +125,35 @@ async fn publish(space: &Space, sample: &Sample, messages: usize, consumed: &Ato
     for confirm in window {
         confirm.await.unwrap();
     }
+    Instant::now()
 }
 
-async fn consume(space: &Space, messages: usize, consumed: &AtomicUsize) {
-    let connection = connect(space.amqp()).await;
+/// When the last was acknowledged.
+async fn consume(run: &Run<'_>) -> Instant {
+    let connection = connect(run.space.amqp()).await;
     let channel = connection.create_channel().await.unwrap();
     let options = BasicQosOptions { global: true };
     channel.basic_qos(PREFETCH, options).await.unwrap();
     let options = BasicConsumeOptions::default();
     let consumer = channel.basic_consume(
-        space.queue().into(),
+        run.space.queue().into(),
         "".into(),
         options,
         FieldTable::default(),
     );
     let mut consumer = consumer.await.unwrap();
     let mut got = 0;
-    while got < messages {
+    run.connected.wait();
+    while got < run.messages {
         let delivery = consumer.next().await.unwrap().unwrap();
         got += 1;
-        if got % TOGETHER == 0 || got == messages {
+        if got % TOGETHER == 0 || got == run.messages {
             let options = BasicAckOptions { multiple: true };
             (channel.basic_ack(delivery.delivery_tag, options).await).unwrap();
         }
-        consumed.store(got, Ordering::Relaxed);
+        run.consumed.store(got, Ordering::Relaxed);
     }
+    let ended = Instant::now();
     channel.close(200, "".into()).await.unwrap();
+    ended
 }

@@ -109,13 +109,14 @@ impl Ours {
     pub fn rate(&self, tasks: usize) -> f64 {
         let space = Space::shared();
         let (publisher, worker) = (self.transport(&space, true), self.transport(&space, false));
-        let (begun, settled) = (Instant::now(), AtomicUsize::new(0));
+        let settled = AtomicUsize::new(0);
         let told: Arc<dyn Transport> = publisher;
         let sessions = Announcing::new(Arc::<dyn Store>::clone(&self.store), told);
         let starts: Vec<_> = (0..tasks.div_ceil(BATCH))
             .map(|_| self.load.starts(BATCH).1)
             .collect();
         let wanted = starts.len() * BATCH;
+        let begun = Instant::now();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for (started, batch) in starts.iter().enumerate() {

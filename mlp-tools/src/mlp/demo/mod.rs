@@ -16,6 +16,7 @@ use self::memory::Memory;
 use self::story::Story;
 use super::context::Context;
 use super::error::{Error, Result};
+use super::fitting::Fitting;
 use super::seed::{self, Configs};
 use super::server::{Parts, Server};
 use super::settings::{Database, Serving};
@@ -95,6 +96,12 @@ const SETTLE_S: f64 = 0.2;
 /// How often the demo's worker looks at the traffic and at what waits for a verdict: a story of two
 /// minutes stands for a day.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long no training follows another.
+const COOLDOWN: Duration = Duration::from_secs(15);
+
+/// Explored sessions to learn from after the onset, with which a model is trained on these alone.
+const ENOUGH_AFTER_ONSET: usize = 200;
 
 impl Demo {
     /// The profiles of those who mix in; warnings go to the log.
@@ -218,6 +225,9 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         ),
     );
     let learning = Learning {
+        family: None,
+        fitting: Fitting::default(),
+        webhook_ca: None,
         settle: SETTLE_S,
         exploration: Some(demo.exploration.to_string()),
         retraining: Retraining::default(),
@@ -225,8 +235,10 @@ fn start(demo: &Demo, context: &Context, story: &mut Story) -> Result<(Server, C
         webhook: None,
     };
     let mut worker = learning.options(&*store)?;
-    // The demo's few judging sessions are enough to see a verdict.
-    worker.train.gate.min_sessions = 50;
+    worker.watch.every = LOOK_EVERY;
+    worker.judging.every = LOOK_EVERY;
+    worker.triggers.cooldown = COOLDOWN;
+    worker.train.data.enough_after_onset = ENOUGH_AFTER_ONSET;
     train::enqueue(&*store, "first model", Some(0.0))?;
     let parts = Parts {
         api: Some(&demo.serving),

@@ -7,6 +7,8 @@ use mlp_store::postgres::PostgresConfig;
 use super::check::{Check, Finding, On};
 use super::subject::{Said, Subject};
 use crate::mlp::settings;
+use crate::mlp::up::Retraining;
+use crate::mlp::webhook;
 
 pub const CHECKS: [Check; 4] = [
     Check {
@@ -44,9 +46,11 @@ struct Value {
     said: fn(&Said) -> Option<&String>,
     check: fn(&str) -> Result<(), String>,
     advice: &'static str,
+    /// Whether it may hold a password or a token, and is not printed.
+    is_secret: bool,
 }
 
-const VALUES: [Value; 5] = [
+const VALUES: [Value; 10] = [
     Value {
         name: "MLP_BIND",
         said: |said| said.bind.as_ref(),
@@ -55,18 +59,21 @@ const VALUES: [Value; 5] = [
             Err(error) => Err(error.to_string()),
         },
         advice: "write an IP address and a port, as 127.0.0.1:4789 or 0.0.0.0:4789",
+        is_secret: false,
     },
     Value {
         name: "MLP_DRAIN_S",
         said: |said| said.drain.as_ref(),
         check: |text| number(text, |n| settings::drain(n).map(drop)),
         advice: "write seconds from 0 to 3600; without it they are 10",
+        is_secret: false,
     },
     Value {
         name: "MLP_SETTLE_S",
         said: |said| said.settle.as_ref(),
         check: |text| number(text, |n| settings::settle(n).map(drop)),
         advice: "write seconds from 0 to 2592000, which are 30 days; without it they are 60",
+        is_secret: false,
     },
     Value {
         name: "MLP_EXPLORATION",
@@ -76,18 +83,82 @@ const VALUES: [Value; 5] = [
             text => number(text, |n| settings::exploration(n).map(drop)),
         },
         advice: "write a share from 0 to 1, as 0.05 for 5 %",
+        is_secret: false,
     },
     Value {
         name: "MLP_LEASE_S",
         said: |said| said.lease.as_ref(),
         check: |text| number(text, |n| settings::lease(n).map(drop)),
         advice: "write seconds from 0.5 to 3600; without it they are 10",
+        is_secret: false,
+    },
+    Value {
+        name: "MLP_RETRAIN_EVERY_S",
+        said: |said| said.retrain_every.as_ref(),
+        check: |text| {
+            number(text, |retrain_every| {
+                retraining(Retraining {
+                    retrain_every,
+                    ..Retraining::default()
+                })
+            })
+        },
+        advice: "write seconds from 1 to 31622400, which are 366 days, or 0 for never",
+        is_secret: false,
+    },
+    Value {
+        name: "MLP_RETRAIN_ANSWERS",
+        said: |said| said.retrain_answers.as_ref(),
+        check: |text| match text.parse::<usize>() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+        advice: "write a whole number of answers, or 0 for never",
+        is_secret: false,
+    },
+    Value {
+        name: "MLP_RETRAIN_ON_LOSS",
+        said: |said| said.retrain_on_loss.as_ref(),
+        check: |text| match text.parse::<bool>() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+        advice: "write true or false",
+        is_secret: false,
+    },
+    Value {
+        name: "MLP_RETRAIN_COOLDOWN_S",
+        said: |said| said.retrain_cooldown.as_ref(),
+        check: |text| {
+            number(text, |retrain_cooldown| {
+                retraining(Retraining {
+                    retrain_cooldown,
+                    ..Retraining::default()
+                })
+            })
+        },
+        advice: "write seconds from 1 to 31622400, which are 366 days; without it they are 600",
+        is_secret: false,
+    },
+    Value {
+        name: "MLP_WEBHOOK_URL",
+        said: |said| said.webhook.as_ref(),
+        check: |text| match webhook::address(text, None) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
+        advice: "write https://HOST[:PORT]/PATH, or http:// where the way there is safe",
+        is_secret: true,
     },
 ];
 
 fn number(text: &str, check: fn(f64) -> crate::mlp::error::Result<()>) -> Result<(), String> {
     let number = text.parse().map_err(|_| "it is not a number".to_owned())?;
     check(number).map_err(|error| error.to_string())
+}
+
+fn retraining(flags: Retraining) -> crate::mlp::error::Result<()> {
+    flags.options().map(drop)
 }
 
 fn values(subject: &Subject) -> Vec<Finding> {
@@ -97,7 +168,10 @@ fn values(subject: &Subject) -> Vec<Finding> {
             continue;
         };
         if let Err(fault) = (value.check)(text) {
-            let found = format!("{} is `{text}`: {fault}", value.name);
+            let found = match value.is_secret {
+                true => format!("{}: {fault}", value.name),
+                false => format!("{} is `{text}`: {fault}", value.name),
+            };
             findings.push(Finding::fail(found, value.advice));
         }
     }

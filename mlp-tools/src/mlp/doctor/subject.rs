@@ -47,6 +47,31 @@ pub struct Said {
     #[arg(long, env = "MLP_LEASE_S", value_name = "SECONDS")]
     pub lease: Option<String>,
 
+    /// As for `mlp up` and `worker`
+    #[arg(long, env = "MLP_RETRAIN_EVERY_S", value_name = "SECONDS")]
+    pub retrain_every: Option<String>,
+
+    /// As for `mlp up` and `worker`
+    #[arg(long, env = "MLP_RETRAIN_ANSWERS", value_name = "N")]
+    pub retrain_answers: Option<String>,
+
+    /// As for `mlp up` and `worker`, `true` or `false`
+    #[arg(long, env = "MLP_RETRAIN_ON_LOSS", value_name = "BOOL")]
+    pub retrain_on_loss: Option<String>,
+
+    /// As for `mlp up` and `worker`
+    #[arg(long, env = "MLP_RETRAIN_COOLDOWN_S", value_name = "SECONDS")]
+    pub retrain_cooldown: Option<String>,
+
+    /// As for `mlp up` and `worker`
+    #[arg(
+        long,
+        env = "MLP_WEBHOOK_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub webhook: Option<String>,
+
     /// Whether tasks travel, and how.
     #[command(flatten)]
     pub celery: Celery,

@@ -28,7 +28,7 @@ struct Fault {
 }
 
 #[rustfmt::skip]
-const FAULTS: [Fault; 26] = [
+const FAULTS: [Fault; 32] = [
     Fault { name: "wrong host name", check: "database.connection", status: "fail",
         plant: |_, c| { c.env("DATABASE_URL", "postgres://u@no-such-host.invalid/d"); },
         found: "failed to lookup address", advice: "a typing error in the host" },
@@ -93,6 +93,24 @@ const FAULTS: [Fault; 26] = [
     Fault { name: "and the lease at once", check: "config.values", status: "fail",
         plant: |_, c| { c.envs([("MLP_DRAIN_S", "-1"), ("MLP_LEASE_S", "long")]); },
         found: "MLP_LEASE_S is `long`: it is not a number", advice: "from 0.5 to 3600" },
+    Fault { name: "retraining for ever", check: "config.values", status: "fail",
+        plant: |_, c| { c.envs([("MLP_RETRAIN_EVERY_S", "0.5"), ("MLP_RETRAIN_COOLDOWN_S", "0")]); },
+        found: "MLP_RETRAIN_EVERY_S is `0.5`: retrain-every", advice: "or 0 for never" },
+    Fault { name: "and without a rest", check: "config.values", status: "fail",
+        plant: |_, c| { c.envs([("MLP_RETRAIN_EVERY_S", "0.5"), ("MLP_RETRAIN_COOLDOWN_S", "0")]); },
+        found: "MLP_RETRAIN_COOLDOWN_S is `0`: retrain-cooldown", advice: "from 1 to 31622400" },
+    Fault { name: "half an answer", check: "config.values", status: "fail",
+        plant: |_, c| { c.env("MLP_RETRAIN_ANSWERS", "0.5"); },
+        found: "MLP_RETRAIN_ANSWERS is `0.5`: invalid digit", advice: "a whole number" },
+    Fault { name: "neither true nor false", check: "config.values", status: "fail",
+        plant: |_, c| { c.env("MLP_RETRAIN_ON_LOSS", "yes"); },
+        found: "MLP_RETRAIN_ON_LOSS is `yes`", advice: "true or false" },
+    Fault { name: "webhook over another protocol", check: "config.values", status: "fail",
+        plant: |_, c| { c.env("MLP_WEBHOOK_URL", "ftp://hooks.example/hidden"); },
+        found: "MLP_WEBHOOK_URL: the webhook's URL must begin with `https://` or `http://`", advice: "https://HOST[:PORT]/PATH" },
+    Fault { name: "webhook without a host", check: "config.values", status: "fail",
+        plant: |_, c| { c.env("MLP_WEBHOOK_URL", "http:///hidden"); },
+        found: "MLP_WEBHOOK_URL: the webhook's URL is wrong", advice: "https://HOST[:PORT]/PATH" },
     Fault { name: "no address", check: "config.values", status: "fail",
         plant: |_, c| { c.env("MLP_BIND", "localhost:4789"); },
         found: "MLP_BIND is `localhost:4789`", advice: "write an IP address and a port" },

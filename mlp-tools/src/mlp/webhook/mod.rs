@@ -1,52 +1,24 @@
 //! Tells another program of decisions about models: one POST each, in their order, at least once.
 
-use std::str::FromStr;
+mod address;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use hyper::Request;
-use hyper::header::CONTENT_TYPE;
 use mlp_store::{DecisionKind, DecisionRow, Store};
 use serde_json::json;
 
 use super::error::{Error, Result};
-use crate::traffic::{Client, Target};
+pub use address::Address;
 
-/// Where decisions are posted to: `http://HOST[:PORT][/PATH][?QUERY]`.
-#[derive(Debug, Clone)]
-pub struct Address {
-    target: Target,
-    path: String,
-}
-
-impl FromStr for Address {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let fail = |why: String| Error::usage(format!("the webhook's URL {why}"));
-        let Some(rest) = text.strip_prefix("http://") else {
-            return Err(fail("must begin with `http://`".to_owned()));
-        };
-        let at = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(at);
-        let target = format!("http://{authority}").parse::<Target>();
-        let path = match path.starts_with('/') {
-            true => path.to_owned(),
-            false => format!("/{path}"),
-        };
-        if path.contains('#') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(fail(
-                "has a fragment, or is not in visible ASCII".to_owned(),
-            ));
-        }
-        Ok(Self {
-            target: target.map_err(|error| fail(format!("is wrong: {error}")))?,
-            path,
-        })
-    }
+/// The address that settings name: a URL, and the file of the authorities that are trusted instead of
+/// the system's. An empty URL, as Compose hands on what is not set: none.
+pub fn address(url: &str, authorities: Option<&Path>) -> Result<Option<Address>> {
+    let url = Some(url).filter(|url| !url.is_empty());
+    url.map(|url| Address::new(url, authorities)).transpose()
 }
 
 /// The duty of which one of all processes has a turn at a time.
@@ -88,7 +60,6 @@ impl Webhook {
         let stopping = Arc::new(AtomicBool::new(false));
         let mut teller = Teller {
             store,
-            client: Client::new(address.target.clone()),
             address,
             runtime,
             failed: 0,
@@ -130,7 +101,6 @@ fn told(store: &dyn Store) -> Result<Option<i64>> {
 struct Teller {
     store: Arc<dyn Store>,
     address: Address,
-    client: Client,
     runtime: tokio::runtime::Runtime,
     /// Attempts in a row that failed.
     failed: u32,
@@ -171,7 +141,7 @@ impl Teller {
 
     /// Whether it is done with: told, or given up.
     fn tell(&mut self, row: &DecisionRow) -> bool {
-        let told = post(&mut self.client, &self.address.path, row);
+        let told = self.address.post(message(row));
         let error = match self.runtime.block_on(told) {
             Ok(()) => {
                 self.failed = 0;
@@ -180,8 +150,7 @@ impl Teller {
             Err(error) => error,
         };
         self.failed += 1;
-        // The path may hold a secret.
-        let (host, decision_id) = (self.address.target.host(), row.decision_id);
+        let (host, decision_id) = (self.address.host(), row.decision_id);
         if self.failed >= ATTEMPTS {
             tracing::error!(host, decision_id, %error, "the webhook was not told of a decision, and will not be");
             self.failed = 0;
@@ -194,11 +163,8 @@ impl Teller {
     }
 }
 
-async fn post(
-    client: &mut Client,
-    path: &str,
-    row: &DecisionRow,
-) -> std::result::Result<(), String> {
+/// What is told of a decision.
+fn message(row: &DecisionRow) -> String {
     let evidence: serde_json::Value =
         serde_json::from_str(&row.decision.evidence).unwrap_or_default();
     let body = json!({
@@ -209,16 +175,7 @@ async fn post(
         "reason": row.decision.reason,
         "evidence": evidence,
     });
-    let request = Request::post(path)
-        .header(CONTENT_TYPE, "application/json")
-        .body(Bytes::from(body.to_string()))
-        .map_err(|error| error.to_string())?;
-    let reply = client.send(request).await;
-    let status = reply.map_err(|error| error.to_string())?.status;
-    match status.is_success() {
-        true => Ok(()),
-        false => Err(format!("it answers {status}")),
-    }
+    body.to_string()
 }
 
 /// What changes who answers, and what somebody may have to know of the traffic.
@@ -228,30 +185,4 @@ fn is_news(kind: DecisionKind) -> bool {
             kind,
             DecisionKind::Promote | DecisionKind::Rollback | DecisionKind::Withdraw
         )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_read_in_parts() {
-        for (text, path) in [
-            ("http://a.example", "/"),
-            ("http://a.example:8080/hook/", "/hook/"),
-            ("http://[::1]:80?key=1", "/?key=1"),
-        ] {
-            assert_eq!(text.parse::<Address>().unwrap().path, path, "{text}");
-        }
-        for wrong in [
-            "",
-            "https://a.example",
-            "a.example/x",
-            "http://",
-            "http://a/#x",
-            "http://a/ä",
-        ] {
-            assert!(wrong.parse::<Address>().is_err(), "{wrong}");
-        }
-    }
 }
