@@ -90,8 +90,9 @@ fn code(report: Option<&DriftReport>, otherwise: &str) -> Result<ExitCode> {
     match report.map(|report| (report.verdict, &report.sentence)) {
         Some((DriftVerdict::Calm, _)) => Ok(ExitCode::SUCCESS),
         Some((DriftVerdict::Drift, _)) => Ok(ExitCode::from(DRIFTED)),
+        // It begins with these words, as a sentence.
         Some((DriftVerdict::TooFew, sentence)) => {
-            Err(Error::run(format!("no verdict: {sentence}")))
+            Err(Error::run(sentence.replacen("No verdict", "no verdict", 1)))
         }
         None => Err(Error::run(format!("no verdict: {otherwise}"))),
     }

@@ -67,17 +67,19 @@ fn two_files_are_compared_and_the_exit_code_says_what_was_found() {
         .arg(&json));
     assert_eq!(code, 3, "{told}\n{error}");
     let line = told.lines().find(|line| line.starts_with("! ")).unwrap();
-    assert!(line.contains("hours") && line.contains("median"), "{told}");
+    assert!(
+        line.contains("hours") && line.contains("over the greatest ever seen"),
+        "{told}"
+    );
     let drifted = told.lines().filter(|line| line.starts_with("! ")).count();
     assert_eq!(drifted, 1, "{told}");
     assert!(told.contains("PSI over 0.1"), "{told}");
     let report: DriftReport =
         serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
     assert_eq!(report.verdict, DriftVerdict::Drift);
-    assert_eq!(
-        (report.reference_requests, report.window_requests),
-        (3000, 1000)
-    );
+    // But for those that are alike.
+    assert!((2980..=3000).contains(&report.reference_requests));
+    assert!((990..=1000).contains(&report.window_requests));
     // Nothing was looked for in a database.
     assert!(!dir.path().join("mlp.db").exists());
 }
@@ -90,18 +92,19 @@ fn what_cannot_be_compared_is_told() {
     let enough = readers(&file("enough.csv"), 2000, 0, ',');
     let (code, _, error) = run(&mut compare(dir.path(), &few, &enough));
     assert!(code == 1 && error.contains("no verdict"), "{error}");
-    let headless = file("headless.csv");
-    std::fs::write(&headless, "genre,patience\nnovel,1\n").unwrap();
-    let (code, _, error) = run(&mut compare(dir.path(), &enough, &headless));
+    // Under a schema of other users: travel's, which is built in.
+    let mut other = mlp(dir.path());
+    other.args(["drift", "--reference"]).arg(&enough);
+    let (code, _, error) = run(other.arg("--current").arg(&enough));
     assert!(
-        code == 1 && error.contains("missing columns: shelves"),
+        code == 1 && error.contains("enough.csv:1: missing columns: people_num"),
         "{error}"
     );
     let wrong = file("wrong.csv");
     std::fs::write(&wrong, "shelves,hours\n[],4\n[],many\n").unwrap();
     let (code, _, error) = run(&mut compare(dir.path(), &enough, &wrong));
     assert!(
-        code == 1 && error.contains("line 3: column `hours`: `many`"),
+        code == 1 && error.contains("wrong.csv:3: column `hours`: `many`"),
         "{error}"
     );
     let (code, _, _) = run(mlp(dir.path()).args(["drift", "--reference", "a.csv"]));

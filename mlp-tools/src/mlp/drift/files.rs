@@ -42,9 +42,8 @@ fn rows(entity: &Entity, path: &Path) -> Result<Vec<Row>> {
     builder
         .delimiter(if tabs { b'\t' } else { b',' })
         .quoting(!tabs);
-    let fault = |line: u64, message: String| {
-        Error::run(format!("`{}`, line {line}: {message}", path.display()))
-    };
+    let fault =
+        |line: u64, message: String| Error::run(format!("{}:{line}: {message}", path.display()));
     let broken = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
         fault(line, error.to_string())
