@@ -248,6 +248,12 @@ demo() {
     (($(number "$file" sessions) > 0)) || die "no sessions"
     (($(number "$file" errors) == 0)) || die "there were errors"
     (($(number "$file" lost) == 0)) || die "sessions were lost"
+    (($(number "$file" false_alarms) == 0)) || die "there was an alarm before the drift"
+    # null, and so no number, where it was not noticed.
+    (($(number "$file" drift_detected_requests) <= 500)) || die "the drift was noticed late"
+    grep -q '"retrained": true' "$file" || die "no model was trained after the alarm"
+    awk -v seconds="$(number "$file" seconds)" 'BEGIN { exit !(seconds < 180) }' ||
+        die "the story took three minutes"
 }
 
 prepare
@@ -266,7 +272,7 @@ check "replay" replay
 check "drift_calibration" drift_calibration
 check "drift_power" drift_power
 check "closed_loop" closed_loop
-for seed in 1 2 3; do
+for seed in 1 2 3 4 5 6 7 8 9 10; do
     check "demo $seed" demo "$seed"
 done
 check "tour" scripts/tour.sh

@@ -12,8 +12,8 @@ mod tasks;
 mod training;
 mod triggers;
 mod verdict;
-mod watch;
 mod waiting;
+mod watch;
 mod worker;
 
 pub use data::{DataOptions, DatedSession, SessionData, training_sessions};
@@ -23,6 +23,6 @@ pub use request::{FitRequest, L2, TrainingRequest};
 pub use training::{TrainingError, TrainingOptions, train};
 pub use triggers::{TriggerOptions, retrain};
 pub use verdict::Switches;
-pub use watch::{WatchError, WatchOptions, WatchRequest, Watcher};
 pub use waiting::standing;
+pub use watch::{WatchError, WatchOptions, WatchRequest, Watcher};
 pub use worker::{StopReport, Worker, WorkerOptions};

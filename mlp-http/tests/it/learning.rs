@@ -55,6 +55,7 @@ fn report(server: &Server) -> WatchReport {
             requests: 900,
             from_us: Some(1),
             to_us: Some(2),
+            newest: None,
         },
         drift: Some(DriftReport {
             verdict: DriftVerdict::Drift,

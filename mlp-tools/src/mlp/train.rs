@@ -47,6 +47,7 @@ pub fn run(train: &Train, context: &Context) -> Result<()> {
             family: train.family.map(Family::from),
             ..train.fitting.request()
         },
+        ..TrainingRequest::default()
     };
     let task_id = ask(&*store, &request)?;
     let schema = std::sync::Arc::clone(&context.schema);

@@ -102,13 +102,13 @@ fn promotions_and_rollbacks_are_told_in_order_and_again_where_they_failed() {
 fn a_wrong_url_is_told_before_anything_starts() {
     let dir = tempfile::tempdir().unwrap();
     let said = mlp(dir.path())
-        .args(["up", "--webhook", "https://a.example"])
+        .args(["up", "--webhook", "ftp://a.example"])
         .output()
         .unwrap();
     let text = String::from_utf8(said.stderr).unwrap();
     assert_eq!(said.status.code(), Some(2), "{text}");
     assert!(
-        text.contains("the webhook's URL must begin with `http://`"),
+        text.contains("the webhook's URL must begin with `https://` or `http://`"),
         "{text}"
     );
 }

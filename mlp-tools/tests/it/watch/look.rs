@@ -40,6 +40,7 @@ fn report(model_id: i64) -> WatchReport {
             requests: 1000,
             from_us: Some(created_us - 60_000_000),
             to_us: Some(created_us),
+            newest: None,
         },
         drift: Some(DriftReport {
             verdict: DriftVerdict::Calm,
