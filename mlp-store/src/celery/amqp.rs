@@ -318,7 +318,7 @@ impl<'a> Session<'a> {
                 tag,
                 message,
                 sent: Sendable {
-                    envelope: Envelope::Kept(delivery.properties),
+                    envelope: Envelope::Kept(Box::new(delivery.properties)),
                     body: delivery.data,
                 },
             }),

@@ -161,7 +161,7 @@ mod tests {
             is_ours: true,
         };
         let sent = Sendable {
-            envelope: Envelope::Kept(BasicProperties::default()),
+            envelope: Envelope::Kept(Box::default()),
             body: Vec::new(),
         };
         let tag = Tag { epoch, number };

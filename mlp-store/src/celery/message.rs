@@ -125,14 +125,14 @@ pub(super) enum Envelope {
     /// A message of ours: its id, and what it has in common with others.
     New(String, Arc<Template>),
     /// One that came from the broker.
-    Kept(BasicProperties),
+    Kept(Box<BasicProperties>),
 }
 
 impl Envelope {
     pub fn properties(&self) -> BasicProperties {
         match self {
             Self::New(id, template) => template.properties(id),
-            Self::Kept(properties) => properties.clone(),
+            Self::Kept(properties) => BasicProperties::clone(properties),
         }
     }
 }
@@ -221,7 +221,7 @@ pub(super) fn again(sent: &Sendable, retries: u32, eta: Timestamp) -> Sendable {
     let retries = AMQPValue::LongInt(retries.min(i32::MAX as u32) as i32);
     headers.insert("retries".into(), retries);
     Sendable {
-        envelope: Envelope::Kept(properties.with_headers(headers)),
+        envelope: Envelope::Kept(Box::new(properties.with_headers(headers))),
         body: sent.body.clone(),
     }
 }
