@@ -24,21 +24,29 @@ pub fn onset(window: &Window<'_>, report: &DriftReport) -> Option<usize> {
     let mut any = false;
     for (i, (feature, _)) in features.enumerate().filter(|(_, (_, found))| found.drifted) {
         any = true;
-        add_gains(&mut gain, &expected(feature), &window.cells(i));
+        let mut cells = window.cells(i);
+        if !feature.score {
+            // What is missing is the last cell.
+            let missing = Some(expected(feature).len() - 1);
+            cells.iter_mut().for_each(|cell| *cell = cell.or(missing));
+        }
+        add_gains(&mut gain, &expected(feature), &cells);
     }
     // Of equals the earliest.
     let best = (0..gain.len()).reduce(|best, t| if gain[t] > gain[best] { t } else { best });
     best.filter(|_| any)
 }
 
-/// Adds the gain of each position, for one feature.
+/// Adds the gain of each position, for one feature. A request without a cell says nothing of it: one
+/// that was explored has no score, before the change and after it.
 fn add_gains(gain: &mut [f64], expected: &[f64], cells: &[Option<usize>]) {
     let mut counts = vec![0_u32; expected.len()];
     let mut n = 0_u32;
     for (t, cell) in cells.iter().enumerate().rev() {
-        // What is missing is the last cell.
-        counts[cell.unwrap_or(expected.len() - 1)] += 1;
-        n += 1;
+        if let Some(cell) = cell {
+            counts[*cell] += 1;
+            n += 1;
+        }
         if let Some(gain) = gain.get_mut(t) {
             let (n, mut free) = (f64::from(n), 0.0);
             for (&count, &expected) in counts.iter().zip(expected).filter(|(c, _)| **c > 0) {

@@ -28,7 +28,7 @@ const ITEMS: i64 = 40;
 /// What a store stands on, and goes with.
 enum Ground {
     Directory(#[allow(dead_code)] tempfile::TempDir),
-    Database(#[allow(dead_code)] TestDatabase),
+    Database(#[allow(dead_code)] Box<TestDatabase>),
 }
 
 /// A store with items, a champion that was trained on calm requests, and users who go on.
@@ -72,7 +72,7 @@ impl Stage {
         let options = StoreOptions::new();
         let config = database.config().clone();
         let store = PostgresStore::open(config, Arc::clone(schema), options).unwrap();
-        Self::new(store, schema, None, Ground::Database(database))
+        Self::new(store, schema, None, Ground::Database(Box::new(database)))
     }
 
     fn new(
@@ -136,7 +136,7 @@ impl Stage {
         };
         (entity.columns.iter().enumerate())
             .filter_map(number)
-            .last()
+            .next_back()
             .unwrap()
     }
 

@@ -447,3 +447,27 @@ fn the_onset_is_where_the_requests_change() {
     println!("the onset is off by {off:?}");
     assert!(off[20] <= 10 && off[36] <= 40, "{off:?}");
 }
+
+/// Explored requests have no score, in calm times too: that is no change of it.
+#[test]
+fn a_score_that_is_not_there_moves_no_onset() {
+    let schema = numbers(1);
+    let mut rng = Streams::new(7, "absent").stream(0);
+    let mut profile = ProfileBuilder::new(&schema.user);
+    for _ in 0..2000 {
+        let score = Some(rng.random::<f64>());
+        profile.push(&uniform(1, &mut rng), score, 0);
+    }
+    let profile = profile.finish();
+    let mut window = Window::new(&profile, &schema.user).unwrap();
+    for i in 0..600 {
+        let shift = if i < 300 { 0.0 } else { 0.4 };
+        let score = rng.random::<f64>() * (1.0 - shift) + shift;
+        let score = (i % 2 == 0).then_some(score);
+        window.push(&uniform(1, &mut rng), score, i);
+    }
+    let report = check(&window, Policy::continuous());
+    assert!(report.features[1].drifted && !report.features[0].drifted);
+    let found = onset(&window, &report).unwrap();
+    assert!(found.abs_diff(300) <= 40, "{found}");
+}
