@@ -14,7 +14,7 @@ pub struct Ks {
     /// The distance, `height / (n · m)`.
     height: u128,
     sizes: (u64, u64),
-    location: f64,
+    argument: f64,
     reference_above: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct Ks {
 /// # use mlp_core::drift::{Sample, ks};
 /// let reference = Sample::new(vec![0.1, 0.4, 0.7])?;
 /// let found = ks(&reference, &Sample::new(vec![0.5, 0.8, 0.9, 1.0])?).unwrap();
-/// assert_eq!((found.statistic(), found.location()), (0.75, 0.7));
+/// assert_eq!((found.statistic(), found.argument()), (0.75, 0.7));
 /// // scipy.stats.ks_2samp, SciPy 1.17.1
 /// assert_eq!(format!("{:.4}", found.p()), "0.2286");
 /// # Ok::<(), mlp_core::drift::DriftError>(())
@@ -60,7 +60,7 @@ pub fn ks(reference: &Sample, current: &Sample) -> Option<Ks> {
     Some(Ks {
         height: u128::from(furthest.height.unsigned_abs()),
         sizes: (n as u64, m as u64),
-        location: furthest.at,
+        argument: furthest.at,
         reference_above: furthest.favour.1,
     })
 }
@@ -96,12 +96,12 @@ impl Place {
 
 /// The Kolmogorov–Smirnov distance of two histograms over ordered bins, [`ks`] of values that are as
 /// coarse as the bins: it is the same from counts as from values if each value has a bin, and else
-/// at most that. Its location is the number of a bin. `None` where a side has no counts.
+/// at most that. Its argument is the number of a bin. `None` where a side has no counts.
 ///
 /// ```
 /// # use mlp_core::drift::{BinnedPair, ks_of_counts};
 /// let found = ks_of_counts(BinnedPair::new(&[10, 10, 0], &[5, 5, 10])?).unwrap();
-/// assert_eq!((found.statistic(), found.location()), (0.5, 1.0));
+/// assert_eq!((found.statistic(), found.argument()), (0.5, 1.0));
 /// # Ok::<(), mlp_core::drift::DriftError>(())
 /// ```
 pub fn ks_of_counts(pair: BinnedPair<'_>) -> Option<Ks> {
@@ -120,7 +120,7 @@ pub fn ks_of_counts(pair: BinnedPair<'_>) -> Option<Ks> {
     Some(Ks {
         height: furthest.unsigned_abs(),
         sizes,
-        location: place as f64,
+        argument: place as f64,
         reference_above: furthest >= 0,
     })
 }
@@ -132,8 +132,8 @@ impl Ks {
     }
 
     /// A value at which the functions are as far apart; of several the one that SciPy names.
-    pub fn location(&self) -> f64 {
-        self.location
+    pub fn argument(&self) -> f64 {
+        self.argument
     }
 
     /// Whether the reference's function is the upper one there: its values tend to be smaller.

@@ -26,7 +26,7 @@
 //! let reference = Sample::new((0..200).map(f64::from).collect())?;
 //! let current = Sample::new((0..100).map(|x| f64::from(x) + 100.0).collect())?;
 //! let found = ks(&reference, &current).unwrap();
-//! assert_eq!((found.statistic(), found.location()), (0.5, 99.0));
+//! assert_eq!((found.statistic(), found.argument()), (0.5, 99.0));
 //! assert!(found.p() < 1e-14);
 //!
 //! let bins = Bins::of_quantiles(&reference, 10).unwrap();

@@ -236,7 +236,7 @@ fn the_same_sessions_give_the_same_bytes() {
     let first = fit(&schema(), &sessions, 1.0).to_json();
     assert_eq!(fit(&schema(), &sessions, 1.0).to_json(), first);
     assert!(
-        first.starts_with(r#"{"format":2,"family":"logistic","domain":"inline","schema_hash":""#)
+        first.starts_with(r#"{"format":3,"family":"logistic","domain":"inline","schema_hash":""#)
     );
 }
 

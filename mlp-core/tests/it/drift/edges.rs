@@ -58,7 +58,7 @@ fn what_is_not_finite_is_refused_where_it_stands() {
 fn minus_nothing_is_nothing() {
     let test = ks(&sample(&[0.0, -0.0]), &sample(&[-0.0])).unwrap();
     assert_eq!((test.statistic(), test.p()), (0.0, 1.0));
-    assert!(test.location().is_sign_positive());
+    assert!(test.argument().is_sign_positive());
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn exact_has_its_limit_and_auto_its_rule() {
 fn the_smallest_samples() {
     let (a, b) = (sample(&[1.0]), sample(&[2.0]));
     let test = ks(&a, &b).unwrap();
-    assert_eq!((test.statistic(), test.location()), (1.0, 1.0));
+    assert_eq!((test.statistic(), test.argument()), (1.0, 1.0));
     assert!(test.reference_above());
     assert_eq!(test.p_exact(), Some(1.0));
     // Of the 6 orders of 2 and 2 values, 2 have all of one side first.

@@ -72,7 +72,7 @@ fn found(case: &Case) -> BTreeMap<&'static str, Option<f64>> {
             let test = ks(&a, &b).unwrap();
             found.extend([
                 ("ks_statistic", Some(test.statistic())),
-                ("ks_statistic_location", Some(test.location())),
+                ("ks_statistic_location", Some(test.argument())),
                 ("ks_p_auto", Some(test.p())),
                 ("ks_p_exact", test.p_exact()),
                 ("ks_p_asymp", Some(test.p_asymptotic())),

@@ -92,7 +92,7 @@ proptest! {
             prop_assert!((0.0..=1.0).contains(&p));
         }
         // The functions are as far apart there as it says.
-        let at = found.location();
+        let at = found.argument();
         let share = |of: &[f64]| of.iter().filter(|v| **v <= at).count() as f64 / of.len() as f64;
         let apart = share(&a) - share(&b);
         prop_assert!((apart.abs() - found.statistic()).abs() < 1e-12);
@@ -146,7 +146,7 @@ proptest! {
             ks(&sample(&mapped(&a)), &sample(&mapped(&b))).unwrap(),
         );
         prop_assert_eq!((found.statistic(), found.p()), (after.statistic(), after.p()));
-        prop_assert_eq!(map(&found.location()), after.location());
+        prop_assert_eq!(map(&found.argument()), after.argument());
         // Edges that lie between two values move with the map where they are values themselves.
         let edges: Vec<f64> = sample(&a).values().iter().copied().step_by(3).collect();
         let distinct = |mut edges: Vec<f64>| { edges.dedup(); Bins::new(edges).unwrap() };
