@@ -143,7 +143,6 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use lapin::BasicProperties;
 
     use super::super::message::Envelope;
     use super::*;
