@@ -2,7 +2,7 @@
 
 use mlp_core::{Column, FieldType, Value};
 
-/// `family rating` of `family_rating`, `genre is poetry` of `genre=poetry`.
+/// `page count` of `page_count`, `genre is poetry` of `genre=poetry`.
 pub(super) fn plain(name: &str) -> String {
     let (name, level) = match name.split_once('=') {
         Some((name, level)) => (name, Some(level)),
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn names_are_words() {
-        assert_eq!(plain("family_rating"), "family rating");
+        assert_eq!(plain("page_count"), "page count");
         assert_eq!(plain("group=bande dessinée"), "group is bande dessinée");
         assert_eq!(plain("reader.hours"), "reader: hours");
         assert_eq!(title("ümlaut_x"), "Ümlaut x");

@@ -436,7 +436,8 @@ fn the_demo_tells_its_story_as_json() {
         assert!(summary[key].is_number(), "{key}");
     }
     let models = summary["models"].as_array().unwrap();
-    assert!(models.len() >= 2, "{models:?}");
+    assert!(!models.is_empty(), "{models:?}");
+    assert_eq!(summary["false_alarms"], 0);
     let champions = models.iter().filter(|m| m["status"] == "champion").count();
     assert_eq!(champions, 1);
     let shares: f64 = models

@@ -208,7 +208,7 @@ fn a_training_whose_worker_dies_is_taken_over() {
     held.batch_execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         .unwrap();
     let task = ask(one.port, "POST", "/train/start", &json!({}))["task_id"].clone();
-    let claimed = "SELECT token FROM tasks";
+    let claimed = "SELECT token FROM tasks WHERE kind = 1";
     until("the training", Duration::from_secs(10), || {
         let waiting = "SELECT 1 FROM pg_stat_activity
             WHERE datname = current_database() AND application_name = 'worker-0'
@@ -227,7 +227,7 @@ fn a_training_whose_worker_dies_is_taken_over() {
         ask(other.port, "GET", &path, &json!({}))["status"],
         "SUCCESS"
     );
-    let counts = "SELECT token, attempt::bigint, (SELECT count(*) FROM models_registry) FROM tasks";
+    let counts = "SELECT token, attempt::bigint, (SELECT count(*) FROM models_registry) FROM tasks WHERE kind = 1";
     let row = watch.query_one(counts, &[]).unwrap();
     assert_eq!((row.get(0), row.get(1), row.get(2)), (2_i64, 2_i64, 1_i64));
 }

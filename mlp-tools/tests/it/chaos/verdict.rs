@@ -249,7 +249,7 @@ fn count(db: &mut impl GenericClient, verdict: &mut Verdict) {
     verdict.effects = number("SELECT count(*) FROM chaos.effects");
     verdict.claimed_again = number("SELECT count(*) FROM inferences WHERE token > 1");
     verdict.most_claims = number("SELECT coalesce(max(token), 0) FROM inferences");
-    verdict.trainings = number("SELECT count(*) FROM tasks WHERE status >= 3");
+    verdict.trainings = number("SELECT count(*) FROM tasks WHERE kind = 1 AND status >= 3");
     verdict.trainings_again = number("SELECT count(*) FROM tasks WHERE token > 1");
     verdict.models = number("SELECT count(*) FROM models_registry");
     let mut fault = |sql: &str| usize::try_from(number(sql)).unwrap();
@@ -289,7 +289,7 @@ fn count(db: &mut impl GenericClient, verdict: &mut Verdict) {
             SELECT FROM models_registry GROUP BY task_id HAVING count(*) > 1) AS m",
     );
     faults.lost_models = fault(
-        "SELECT count(*) FROM tasks AS t WHERE t.status = 3 AND NOT EXISTS
+        "SELECT count(*) FROM tasks AS t WHERE t.kind = 1 AND t.status = 3 AND NOT EXISTS
             (SELECT FROM models_registry AS m WHERE m.task_id = t.task_id)",
     );
     faults.champions =
