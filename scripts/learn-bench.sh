@@ -19,27 +19,11 @@ pin=scikit-learn==1.9.1
 place=${XDG_CACHE_HOME:-$HOME/.cache}/mlp/$pin
 
 reachable_sklearn() {
-    [[ -n ${MLP_LEARN_PYTHON:-} ]] || MLP_LEARN_PYTHON=$place/bin/python
-    "$MLP_LEARN_PYTHON" -c 'import sklearn' 2>/dev/null || {
-        unset MLP_LEARN_PYTHON
-        return 1
-    }
-    export MLP_LEARN_PYTHON
+    venv_has MLP_LEARN_PYTHON "$place" sklearn
 }
 
-# Whole or not at all: it is made beside its place.
 start_sklearn() {
-    have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || return 1
-    say "installing $pin from PyPI in $place"
-    rm -rf "$place.$$"
-    if ! { mkdir -p "${place%/*}" && python3 -m venv "$place.$$" &&
-        "$place.$$/bin/python" -m pip install -q "$pin"; } >&2; then
-        rm -rf "$place.$$"
-        die "$pin could not be installed from PyPI; or let MLP_LEARN_PYTHON be a Python that has it"
-    fi
-    rm -rf "$place"
-    mv -T "$place.$$" "$place" 2>/dev/null || rm -rf "$place.$$"
-    reachable_sklearn
+    make_venv "$place" MLP_LEARN_PYTHON "$pin" && reachable_sklearn
 }
 
 require_cargo

@@ -308,22 +308,39 @@ reachable_celery() {
     die "MLP_TEST_PYTHON names no Python with Celery: pip install -r $celery_pins, or unset it"
 }
 
-# Made once, outside the repository; whole or not at all, since another run may be making it too.
-start_celery() {
-    local place made
-    place=$(celery_place)
-    made=$place.$$
+# make_venv PLACE VARIABLE PIP_ARGUMENT...: a Python environment with these packages from PyPI. Made
+# once, outside the repository; whole or not at all, since another run may be making it too. False
+# where Python cannot; where PyPI does not give them it dies, and says that VARIABLE can name a Python.
+make_venv() {
+    local place=$1 variable=$2 made=$1.$$
+    shift 2
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || return 1
-    say "installing Celery from PyPI in $place"
+    say "installing $* from PyPI in $place"
+    rm -rf "$made"
     if ! { mkdir -p "${place%/*}" && python3 -m venv "$made" &&
-        "$made/bin/python" -m pip install -q -r "$celery_pins"; } >&2; then
+        "$made/bin/python" -m pip install -q "$@"; } >&2; then
         rm -rf "$made"
-        die "Celery could not be installed from PyPI; or let MLP_TEST_PYTHON be a Python that has it"
+        die "$* could not be installed from PyPI; or let $variable be a Python that has it"
     fi
     # What another run finished meanwhile, or left half, gives way.
     rm -rf "$place"
     mv -T "$made" "$place" 2>/dev/null || rm -rf "$made"
-    reachable_celery
+}
+
+# venv_has VARIABLE PLACE MODULE: whether the Python that VARIABLE names, else the one in PLACE, has the
+# module; VARIABLE then names it, for what is started. One that was named and has it not ends the script.
+venv_has() {
+    local python=${!1:-$2/bin/python}
+    if "$python" -c "import $3" 2>/dev/null; then
+        export "$1=$python"
+        return
+    fi
+    [[ -z ${!1:-} ]] || die "$1 names no Python with $3: install it there, or unset the variable"
+    return 1
+}
+
+start_celery() {
+    make_venv "$(celery_place)" MLP_TEST_PYTHON -r "$celery_pins" && reachable_celery
 }
 
 # Not from Debian, whose Rust may be older than the workspace's rust-version.
