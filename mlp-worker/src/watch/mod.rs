@@ -31,8 +31,6 @@ pub struct WatchOptions {
     /// New requests without which the schedule takes no look: one at the same requests again says
     /// nothing, and each costs its share of the false alarms. Default 50.
     pub least_new: u64,
-    /// After so many new requests a look is taken before its time. Default 200.
-    pub requests: u64,
     /// The explored judging sessions that the champion's quality is told by, the newest ones. Default
     /// 1,000.
     pub judging: usize,
@@ -45,7 +43,6 @@ impl Default for WatchOptions {
             window: Policy::WINDOW,
             min_requests: 100,
             least_new: 50,
-            requests: 200,
             judging: 1000,
         }
     }
@@ -158,9 +155,6 @@ const COUNT: Duration = Duration::from_secs(1);
 #[derive(Default)]
 struct Schedule {
     counted: Option<Instant>,
-    /// The newest request when a look was last asked for here: one that fails leaves no report, and
-    /// is not to be asked for again at once.
-    asked: i64,
 }
 
 impl Schedule {
@@ -173,15 +167,10 @@ impl Schedule {
         }
         self.counted = Some(Instant::now());
         let store = shared.store.as_ref();
-        let newest = newest_request(store)?;
-        let new = newest.saturating_sub(seen(store)?).max(0) as u64;
-        let unasked = newest.saturating_sub(self.asked).max(0) as u64;
-        let many = new.min(unasked) >= options.requests;
-        // A bit less, since a timer that wakes early would lose its turn.
-        let due = many
-            || (new >= options.least_new.max(1) && store.turn(DUTY, options.every.mul_f64(0.9))?);
-        if due {
-            self.asked = newest;
+        let new = newest_request(store)?.saturating_sub(seen(store)?).max(0) as u64;
+        // However many are new: looks in a hurry would use up a month's false alarms in an hour. A bit
+        // less than the time, since a timer that wakes early would lose its turn.
+        if new >= options.least_new.max(1) && store.turn(DUTY, options.every.mul_f64(0.9))? {
             WatchRequest::CONTINUOUS.enqueue(store)?;
         }
         Ok(())
