@@ -4,6 +4,7 @@ use super::chi2::{Correction, chi2, chi2_survival};
 use super::counts::{Counts, FeatureCounts, Told};
 use super::hellinger::hellinger;
 use super::jensen_shannon::{Base, jensen_shannon};
+use super::ks::ks_of_counts;
 use super::mismatch::ProfileError;
 use super::pair::BinnedPair;
 use super::policy::Policy;
@@ -144,7 +145,10 @@ fn test(feature: &FeatureProfile, counts: &FeatureCounts) -> Found {
     if numeric {
         let distance = match &counts.values {
             Some(values) => values.ks,
-            None => binned_distance(&bins, &counts.bins),
+            None => BinnedPair::new(&bins, &counts.bins)
+                .ok()
+                .and_then(ks_of_counts)
+                .map_or(0.0, |ks| ks.statistic()),
         };
         if m > 0 && n > 0 {
             found.ks = Some((distance, ks_p(n, m, distance)));
@@ -189,18 +193,6 @@ fn test(feature: &FeatureProfile, counts: &FeatureCounts) -> Found {
 fn unseen(bins: &[u64], counts: &FeatureCounts) -> u64 {
     let unseen = bins.iter().zip(&counts.bins).filter(|(r, _)| **r == 0);
     unseen.map(|(_, c)| c).sum()
-}
-
-/// The Kolmogorov–Smirnov distance at the ends of the bins.
-fn binned_distance(reference: &[u64], window: &[u64]) -> f64 {
-    let total = |counts: &[u64]| counts.iter().sum::<u64>().max(1) as f64;
-    let (m, n) = (total(reference), total(window));
-    let (mut r, mut c, mut greatest) = (0, 0, 0.0_f64);
-    for (reference, window) in reference.iter().zip(window) {
-        (r, c) = (r + reference, c + window);
-        greatest = greatest.max((r as f64 / m - c as f64 / n).abs());
-    }
-    greatest
 }
 
 /// What is reported of a feature. `judged` has the number of tests, and how often a look may alarm

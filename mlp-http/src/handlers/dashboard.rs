@@ -46,7 +46,7 @@ pub(super) async fn show(call: &Call<'_>) -> Result<Answer, Failure> {
     let view = View {
         now_us: now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX)),
         can_sign_out: shared.guard.has_cookie(call.headers),
-        stored: stored.map(|raw| view(shared, raw)),
+        stored: stored.map(view),
         traffic: shared.metrics.history.stretches(EACH),
         tally: shared.metrics.tally(),
         done: match call.query.get("done").as_deref() {
@@ -79,7 +79,7 @@ fn stored(store: &dyn Store) -> mlp_store::Result<Raw> {
     })
 }
 
-fn view(_: &Shared, raw: Raw) -> Stored {
+fn view(raw: Raw) -> Stored {
     Stored {
         items: raw.counts.items.unsigned_abs(),
         users: raw.counts.users.unsigned_abs(),

@@ -231,7 +231,9 @@ impl<'a> Session<'a> {
                     }
                 }
                 _ = breath.tick() => {
-                    if self.link.is_stopping() && self.window.is_empty() && mail.outgoing.is_empty() {
+                    // An acknowledgement that still waits here would leave its message to others.
+                    let is_done = mail.commands.is_empty() && mail.outgoing.is_empty();
+                    if self.link.is_stopping() && is_done && self.window.is_empty() {
                         return Ok(());
                     }
                     if !self.connection.status().connected() {

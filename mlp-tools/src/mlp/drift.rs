@@ -50,9 +50,10 @@ pub struct Drift {
         value_name = "N",
         num_args = 0..=1,
         default_missing_value = "20",
+        value_parser = clap::value_parser!(u32).range(1..=10_000),
         conflicts_with_all = ["reference", "current"]
     )]
-    history: Option<usize>,
+    history: Option<u32>,
 }
 
 /// How long a look may take.
@@ -71,7 +72,7 @@ pub fn run(drift: &Drift, context: &Context) -> Result<ExitCode> {
     }
     let store = context.open(false)?;
     if let Some(limit) = drift.history {
-        let reports = history(&*store, limit)?;
+        let reports = history(&*store, limit as usize)?;
         keep(drift.json.as_deref(), &reports)?;
         print::history(&reports);
         return Ok(ExitCode::SUCCESS);
