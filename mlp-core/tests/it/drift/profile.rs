@@ -1,8 +1,8 @@
 //! Profiles, and windows held against them: what stands where, and what does not fit.
 
 use mlp_core::drift::{
-    Counts, DriftReport, DriftVerdict, FeatureCounts, FeatureKind, Numbers, Policy, Profile,
-    ProfileBuilder, ProfileError, SCORE, Values, Window, check, check_counts, onset,
+    Counts, DriftReport, DriftVerdict, FeatureCounts, FeatureDrift, FeatureKind, Numbers, Policy,
+    Profile, ProfileBuilder, ProfileError, SCORE, Values, Window, check, check_counts, onset,
 };
 use mlp_core::{Row, Schema, Value};
 use mlp_data::Streams;
@@ -406,7 +406,9 @@ fn counts_say_what_values_say() {
             values.statistics.out_of_range_p,
             counts.statistics.out_of_range_p
         );
-        assert!(values.statistics.ks >= counts.statistics.ks);
+        // Where the distance is greatest at the end of a bin, both are it, each with its rounding.
+        let ks = |found: &FeatureDrift| found.statistics.ks.unwrap_or(0.0);
+        assert!(ks(values) >= ks(counts) - 1e-12);
     }
     let mut wrong = bare;
     wrong.features[0].bins.push(1);
