@@ -54,7 +54,7 @@ pub fn check_counts(
     spans: &[Counts],
     policy: Policy,
 ) -> Result<DriftReport, ProfileError> {
-    profile.validate()?;
+    profile.validate_bins()?;
     for counts in spans {
         counts.check(profile)?;
     }

@@ -95,12 +95,22 @@ impl Profile {
     ///
     /// The first feature whose numbers contradict each other.
     pub fn validate(&self) -> Result<(), ProfileError> {
+        self.validate_by(Values::are_sound)
+    }
+
+    /// [`Profile::validate`] of all that is read where counts are held against it, which is far less:
+    /// the knots between the bins' ends are not.
+    pub(crate) fn validate_bins(&self) -> Result<(), ProfileError> {
+        self.validate_by(Values::have_sound_bins)
+    }
+
+    fn validate_by(&self, are_sound: fn(&Values) -> bool) -> Result<(), ProfileError> {
         let unsound = |feature: &FeatureProfile| ProfileError::Unsound {
             feature: feature.name.clone(),
         };
         // Sums of a forged profile must not overflow.
         let small = |f: &FeatureProfile| f.missing <= self.distinct && f.count() <= self.distinct;
-        match (self.features.iter()).find(|f| !f.values.are_sound() || !small(f)) {
+        match (self.features.iter()).find(|f| !are_sound(&f.values) || !small(f)) {
             Some(feature) => Err(unsound(feature)),
             None if self.distinct > 1 << 40 => Err(ProfileError::Unsound {
                 feature: "distinct".to_owned(),
@@ -190,7 +200,14 @@ impl Values {
 
     fn are_sound(&self) -> bool {
         match self {
-            Self::Numeric(numbers) => numbers.are_sound(),
+            Self::Numeric(numbers) => numbers.is_sound(),
+            Self::Levels(_) => self.have_sound_bins(),
+        }
+    }
+
+    fn have_sound_bins(&self) -> bool {
+        match self {
+            Self::Numeric(numbers) => numbers.has_sound_bins(),
             Self::Levels(levels) => {
                 let sum = (levels.counts.iter()).try_fold(0_u64, |sum, c| sum.checked_add(*c));
                 levels.names.len() == levels.counts.len() && sum.is_some()
@@ -290,11 +307,25 @@ impl Numbers {
         self.knots.get(knot).copied()
     }
 
-    fn are_sound(&self) -> bool {
+    fn has_sound_bins(&self) -> bool {
+        let n = self.knots.len();
+        let fit = self.at_most.len() == n
+            && self.edges.windows(2).all(|pair| pair[0] < pair[1])
+            && self.edges.last().is_none_or(|&knot| knot + 1 < n);
+        // In this order: only what fits can be looked up.
+        fit && {
+            let ends: Vec<u64> = (self.edges.iter().map(|&knot| self.at_most[knot]))
+                .chain([self.count()])
+                .collect();
+            ends.windows(2).all(|pair| pair[0] <= pair[1])
+        }
+    }
+
+    fn is_sound(&self) -> bool {
         let n = self.knots.len();
         let ascending = |list: &[u64]| list.windows(2).all(|pair| pair[0] < pair[1]);
         let before = [0].iter().chain(&self.at_most);
-        self.at_most.len() == n
+        self.has_sound_bins()
             && self.equal.len() == n
             && n <= MAX_KNOTS
             && self.knots.iter().all(|x| x.is_finite())
@@ -302,8 +333,6 @@ impl Numbers {
             && ascending(&self.at_most)
             && (self.equal.iter().zip(&self.at_most).zip(before))
                 .all(|((equal, at_most), before)| *equal >= 1 && *equal <= at_most - before)
-            && self.edges.windows(2).all(|pair| pair[0] < pair[1])
-            && self.edges.last().is_none_or(|&knot| knot + 1 < n)
     }
 }
 
