@@ -1,5 +1,7 @@
 //! What can go wrong with a request, and the one place where that becomes a status.
 
+use std::borrow::Cow;
+
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use mlp_core::Fault;
@@ -33,7 +35,7 @@ pub(crate) enum Failure {
     /// Fields are wrong: all of them at once.
     Faults(Vec<Fault>),
     /// It cannot be done in the state that things are in.
-    Conflict(&'static str),
+    Conflict(Cow<'static, str>),
     /// The task was given up.
     TaskFailed,
     /// Too much waits already, or the store is out of reach for the moment.
@@ -99,7 +101,8 @@ impl Failure {
         };
         match self {
             Self::NoRoute => answer("Not Found"),
-            Self::NotFound(what) | Self::Conflict(what) => answer(what),
+            Self::NotFound(what) => answer(what),
+            Self::Conflict(what) => answer(&what),
             Self::Method { allow } => answer("Method Not Allowed").with_header(ALLOW, allow),
             Self::Token => answer("Not authenticated")
                 .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),

@@ -305,7 +305,7 @@ fn models() -> Vec<Spec> {
         spec(Method::GET, "/models/{model_id}", Models, Endpoint::Model, Shape::Model,
             "One model").fails(&[404, 422]),
         spec(Method::POST, "/models/{model_id}/promote", Models, Endpoint::Promote, Shape::Model,
-            "Make a model the champion").fails(&[404, 422]),
+            "Make a model the champion").fails(&[404, 409, 422]),
         spec(Method::POST, "/models/rollback", Models, Endpoint::Rollback, Shape::Model,
             "Bring the champion before this one back").fails(&[409]),
     ]

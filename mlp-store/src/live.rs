@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use mlp_core::explore;
-use mlp_core::{Artifact, Catalog, Family, LinearModel, Ranked, Ranker, Row, Schema, Scratch};
+use mlp_core::{Catalog, Family, LinearModel, Ranked, Ranker, Row, Schema, Scratch};
 
 use crate::traits::{Result, Store};
 use crate::types::{ItemVersion, ModelRow, ModelStatus, Ranking, TaskId, Versions};
@@ -462,8 +462,7 @@ fn compile(
     if let Some(same) = same {
         return Some(Arc::clone(same));
     }
-    let model = Artifact::from_json(&row.artifact).and_then(|artifact| artifact.model(schema));
-    match model {
+    match row.model(schema) {
         Ok(model) => Some(Arc::new(ServingModel {
             model_id: row.model_id,
             share: row.use_percentage,

@@ -8,7 +8,7 @@ use mlp_store::{Lease, Outcome, TaskKind};
 use crate::jobs::{Job, micros, retry_after, yield_to_others};
 use crate::repeated::Repeated;
 use crate::request::TrainingRequest;
-use crate::training::{Moment, TrainingError, train_at};
+use crate::training::{Made, Moment, TrainingError, train_at};
 use crate::worker::Shared;
 
 pub(crate) fn run(shared: &Shared) {
@@ -66,12 +66,17 @@ fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
     options.data.since_us = asked.since_us.or(options.data.since_us);
     let (store, schema) = (shared.store.as_ref(), &shared.schema);
     let trained = catch_unwind(AssertUnwindSafe(|| {
-        let (model, decision) = train_at(store, schema, lease.task_id, moment, &options)?;
-        let repeated = Repeated::look(store, lease.task_id, &model)?;
-        Ok((model, decision, repeated))
+        let made = train_at(store, schema, lease.task_id, moment, &options)?;
+        let repeated = match made.compared_with {
+            Some(_) => Repeated::look(store, lease.task_id, &made.model)?,
+            // A model that once served may be what is wanted again: whoever was champion since
+            // cannot serve, as after a change of the schema and back.
+            None => None,
+        };
+        Ok((made, repeated))
     }));
     match trained {
-        Ok(Ok((_, _, Some(repeated)))) => {
+        Ok(Ok((_, Some(repeated)))) => {
             tracing::info!(task_id = %lease.task_id, reason = repeated.reason, "no model was made");
             Outcome::Done {
                 result: serde_json::json!({
@@ -82,7 +87,12 @@ fn outcome(shared: &Shared, lease: &Lease) -> Outcome {
                 .to_string(),
             }
         }
-        Ok(Ok((model, decision, None))) => Outcome::Trained { model, decision },
+        Ok(Ok((
+            Made {
+                model, decision, ..
+            },
+            None,
+        ))) => Outcome::Trained { model, decision },
         Ok(Err(error)) => failed(&error, settle, lease),
         Err(_) => Outcome::Failed {
             error: "training panicked".to_owned(),

@@ -93,7 +93,16 @@ pub fn train(
 ) -> Result<(NewModel, NewDecision), TrainingError> {
     let now_us = until_us;
     let moment = Moment { now_us, until_us };
-    train_at(store, schema, task_id, moment, options)
+    let made = train_at(store, schema, task_id, moment, options)?;
+    Ok((made.model, made.decision))
+}
+
+/// What a training made.
+pub(crate) struct Made {
+    pub model: NewModel,
+    pub decision: NewDecision,
+    /// The champion that it was compared with; `None` where there is none that can serve.
+    pub compared_with: Option<i64>,
 }
 
 pub(crate) fn train_at(
@@ -102,7 +111,7 @@ pub(crate) fn train_at(
     task_id: TaskId,
     Moment { now_us, until_us }: Moment,
     options: &TrainingOptions,
-) -> Result<(NewModel, NewDecision), TrainingError> {
+) -> Result<Made, TrainingError> {
     let data = SessionData::read(store, schema, until_us, &options.data)?;
     let serving = Registry::serving_models(store)?;
     let has_canary = (serving.iter()).any(|model| model.status == ModelStatus::Canary);
@@ -135,13 +144,16 @@ pub(crate) fn train_at(
         decision.kind = DecisionKind::Wait;
         decision.reason = format!("waits for the end of the canary; then {}", decision.reason);
     }
-    Ok((model, decision))
+    Ok(Made {
+        model,
+        decision,
+        compared_with: old_id,
+    })
 }
 
 /// The champion's model, where it can be used: one of another schema is no champion to beat.
 pub(crate) fn usable(row: &ModelRow, schema: &Schema) -> Option<mlp_core::LinearModel> {
-    let artifact = mlp_core::Artifact::from_json(&row.artifact);
-    match artifact.and_then(|artifact| artifact.model(schema)) {
+    match row.model(schema) {
         Ok(model) => Some(model),
         Err(error) => {
             tracing::warn!(model_id = row.model_id, %error, "the champion cannot be compared with");

@@ -1,14 +1,16 @@
 //! The dashboard, its log-in, and what one may decide there.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, SET_COOKIE, WWW_AUTHENTICATE};
-use mlp_core::Artifact;
-use mlp_store::{DecisionKind, ModelRow, ModelStatus, NewDecision, Store, TaskKind};
+use mlp_core::{Artifact, Schema};
+use mlp_store::{DecisionKind, ModelRow, ModelStatus, Store, TaskKind};
 
 use super::Call;
 use super::content::refresh;
+use super::models::{self, NO_CHAMPION_BEFORE, NO_MODEL, Outcome};
 use super::pages::form;
 use crate::answer::{Answer, Content};
 use crate::app::Shared;
@@ -30,9 +32,6 @@ const REPORTS: usize = 120;
 /// Buckets of traffic that are drawn as one: a minute.
 const EACH: usize = 6;
 
-const NO_MODEL: Failure = Failure::NotFound("no such model");
-const NO_CHAMPION_BEFORE: Failure = Failure::Conflict("there is no champion before this one");
-
 /// `GET /dashboard`.
 pub(super) async fn show(call: &Call<'_>) -> Result<Answer, Failure> {
     let shared = call.shared;
@@ -46,7 +45,7 @@ pub(super) async fn show(call: &Call<'_>) -> Result<Answer, Failure> {
     let view = View {
         now_us: now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX)),
         can_sign_out: shared.guard.has_cookie(call.headers),
-        stored: stored.map(view),
+        stored: stored.map(|raw| view(raw, &shared.schema)),
         traffic: shared.metrics.history.stretches(EACH),
         tally: shared.metrics.tally(),
         done: match call.query.get("done").as_deref() {
@@ -79,11 +78,11 @@ fn stored(store: &dyn Store) -> mlp_store::Result<Raw> {
     })
 }
 
-fn view(raw: Raw) -> Stored {
+fn view(raw: Raw, schema: &Schema) -> Stored {
     Stored {
         items: raw.counts.items.unsigned_abs(),
         users: raw.counts.users.unsigned_abs(),
-        models: raw.models.iter().map(model).collect(),
+        models: (raw.models.iter()).map(|row| model(row, schema)).collect(),
         decisions: raw.decisions,
         // A report of another version is left out, not the page.
         reports: (raw.reports.iter())
@@ -92,14 +91,18 @@ fn view(raw: Raw) -> Stored {
     }
 }
 
-fn model(row: &ModelRow) -> ModelView {
-    let artifact = Artifact::from_json(&row.artifact).ok();
+fn model(row: &ModelRow, schema: &Schema) -> ModelView {
+    let artifact = Artifact::from_json(&row.artifact);
+    let unfit = artifact.as_ref().map_err(ToString::to_string);
+    let unfit = unfit.and_then(|a| a.model(schema).map_err(|error| error.to_string()));
+    let artifact = artifact.ok();
     let test = artifact.as_ref().map(|a| &a.test);
     ModelView {
         model_id: row.model_id,
         created_us: row.created_us,
         status: row.status,
         share: row.use_percentage,
+        unfit: unfit.err(),
         family: (artifact
             .as_ref()
             .and_then(|a| serde_json::to_value(a.family).ok()))
@@ -169,7 +172,7 @@ pub(super) async fn confirm_promotion(call: &Call<'_>) -> Result<Answer, Failure
     let read = move |store: &dyn Store| Ok((store.model(id)?, champion(store)?));
     let (row, champion) = call.shared.desk.call(read).await?;
     let row = row.ok_or(NO_MODEL)?;
-    let what = model(&row);
+    let what = model(&row, &call.shared.schema);
     let page = confirm(call.shared.shell(), Confirm::Promote(&what), champion);
     Ok(Answer::html(page))
 }
@@ -184,54 +187,32 @@ pub(super) async fn confirm_rollback(call: &Call<'_>) -> Result<Answer, Failure>
     Ok(Answer::html(page))
 }
 
-/// What a decision by hand came to.
-enum Done {
-    Yes,
-    No,
-    /// The champion is another than the page said.
-    Changed,
-}
-
-async fn decide(call: &Call<'_>, id: i64, kind: DecisionKind) -> Result<Done, Failure> {
+async fn decide(call: &Call<'_>, id: i64, kind: DecisionKind) -> Result<Outcome, Failure> {
     let believed = believed(call)?;
-    let decision = NewDecision {
-        kind,
-        reason: "by hand, on the dashboard".to_owned(),
-        evidence: "{}".to_owned(),
-    };
+    let schema = Arc::clone(&call.shared.schema);
     let decide = move |store: &dyn Store| {
         if champion(store)?.unwrap_or(0) != believed {
-            return Ok(Done::Changed);
+            return Ok(Outcome::Changed);
         }
-        Ok(match store.decide(id, &decision)? {
-            true => Done::Yes,
-            false => Done::No,
-        })
+        models::decide(store, &schema, id, kind, "by hand, on the dashboard")
     };
-    let done = call.shared.desk.call(decide).await?;
-    if matches!(done, Done::Yes) {
+    let outcome = call.shared.desk.call(decide).await?;
+    if matches!(outcome, Outcome::Done) {
         refresh(call).await;
     }
-    Ok(done)
+    Ok(outcome)
 }
-
-const CHANGED: Failure =
-    Failure::Conflict("there is another champion by now: look at the dashboard again");
 
 /// `POST /dashboard/promote/{model_id}`.
 pub(super) async fn promote(call: &Call<'_>) -> Result<Answer, Failure> {
-    match decide(call, call.id()?, DecisionKind::Promote).await? {
-        Done::Yes => Ok(Answer::see_other("/dashboard?done=promoted")),
-        Done::No => Err(NO_MODEL),
-        Done::Changed => Err(CHANGED),
-    }
+    let outcome = decide(call, call.id()?, DecisionKind::Promote).await?;
+    outcome.or(NO_MODEL)?;
+    Ok(Answer::see_other("/dashboard?done=promoted"))
 }
 
 /// `POST /dashboard/rollback`.
 pub(super) async fn rollback(call: &Call<'_>) -> Result<Answer, Failure> {
-    match decide(call, 0, DecisionKind::Rollback).await? {
-        Done::Yes => Ok(Answer::see_other("/dashboard?done=back")),
-        Done::No => Err(NO_CHAMPION_BEFORE),
-        Done::Changed => Err(CHANGED),
-    }
+    let outcome = decide(call, 0, DecisionKind::Rollback).await?;
+    outcome.or(NO_CHAMPION_BEFORE)?;
+    Ok(Answer::see_other("/dashboard?done=back"))
 }

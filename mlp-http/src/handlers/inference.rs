@@ -152,7 +152,9 @@ pub(super) async fn keep(
         SessionReply::NotRanked | SessionReply::Failed => {
             Err(Failure::NotFound("not among the inference's results"))
         }
-        SessionReply::NotFinished(_) => Err(Failure::Conflict("the inference is not finished")),
+        SessionReply::NotFinished(_) => {
+            Err(Failure::Conflict("the inference is not finished".into()))
+        }
         other => Err(unexpected(&other)),
     }
 }

@@ -1,6 +1,9 @@
 //! The registry of models.
 
-use mlp_core::Artifact;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use mlp_core::{Artifact, ArtifactError, Schema};
 use mlp_store::{DecisionKind, DecisionRow, ModelRow, ModelStatus, NewDecision, Store, StoreError};
 use serde_json::{Value as Json, json};
 
@@ -10,7 +13,9 @@ use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::wire;
 
-const NO_MODEL: Failure = Failure::NotFound("no such model");
+pub(super) const NO_MODEL: Failure = Failure::NotFound("no such model");
+pub(super) const NO_CHAMPION_BEFORE: Failure =
+    Failure::Conflict(Cow::Borrowed("there is no champion before this one"));
 
 /// Decisions that are looked through for a model's last one.
 const DECISIONS: usize = 1000;
@@ -64,40 +69,85 @@ pub(super) async fn one(call: &Call<'_>) -> Result<Answer, Failure> {
     Ok(Answer::value(&model.ok_or(NO_MODEL)?))
 }
 
-fn decision(kind: DecisionKind) -> NewDecision {
-    NewDecision {
-        kind,
-        reason: "by hand, through the API".to_owned(),
-        evidence: "{}".to_owned(),
+/// What a decision by hand comes to.
+pub(super) enum Outcome {
+    Done,
+    /// There is no such model, or no champion to go back to.
+    Missing,
+    /// The champion is another than the one whom the decision was to replace.
+    Changed,
+    /// The model cannot serve here.
+    Unfit(i64, ArtifactError),
+}
+
+impl Outcome {
+    /// Whether it was done; `missing` is what is said where there was nothing to do it with.
+    pub(super) fn or(self, missing: Failure) -> Result<(), Failure> {
+        let conflict = |what: String| Err(Failure::Conflict(what.into()));
+        match self {
+            Self::Done => Ok(()),
+            Self::Missing => Err(missing),
+            Self::Changed => conflict("there is another champion by now: look again".to_owned()),
+            Self::Unfit(id, error) => conflict(format!("model {id} cannot serve: {error}")),
+        }
     }
 }
+
+/// Takes a decision by hand, and says why as `reason`. What cannot serve is not promoted: every list
+/// would be in random order from then on.
+pub(super) fn decide(
+    store: &dyn Store,
+    schema: &Schema,
+    id: i64,
+    kind: DecisionKind,
+    reason: &str,
+) -> Result<Outcome, StoreError> {
+    if kind == DecisionKind::Promote {
+        let Some(row) = store.model(id)? else {
+            return Ok(Outcome::Missing);
+        };
+        if let Err(error) = row.model(schema) {
+            return Ok(Outcome::Unfit(id, error));
+        }
+    }
+    let decision = NewDecision {
+        kind,
+        reason: reason.to_owned(),
+        evidence: "{}".to_owned(),
+    };
+    Ok(match store.decide(id, &decision)? {
+        true => Outcome::Done,
+        false => Outcome::Missing,
+    })
+}
+
+const REASON: &str = "by hand, through the API";
 
 /// `POST /models/{id}/promote`.
 pub(super) async fn promote(call: &Call<'_>) -> Result<Answer, Failure> {
     let id = call.id()?;
-    let decide = move |store: &dyn Store| {
-        if store.decide(id, &decision(DecisionKind::Promote))? {
-            found(store, store.model(id)?)
-        } else {
-            Ok(None)
-        }
+    let schema = Arc::clone(&call.shared.schema);
+    let promote = move |store: &dyn Store| {
+        let outcome = decide(store, &schema, id, DecisionKind::Promote, REASON)?;
+        Ok((outcome, found(store, store.model(id)?)?))
     };
-    let model = call.shared.desk.call(decide).await?.ok_or(NO_MODEL)?;
+    let (outcome, model) = call.shared.desk.call(promote).await?;
+    outcome.or(NO_MODEL)?;
     refresh(call).await;
-    Ok(Answer::value(&model))
+    Ok(Answer::value(&model.ok_or(NO_MODEL)?))
 }
 
 /// `POST /models/rollback`.
 pub(super) async fn rollback(call: &Call<'_>) -> Result<Answer, Failure> {
-    let decide = |store: &dyn Store| {
-        if !store.decide(0, &decision(DecisionKind::Rollback))? {
-            return Ok(None);
-        }
+    let schema = Arc::clone(&call.shared.schema);
+    let roll_back = move |store: &dyn Store| {
+        let outcome = decide(store, &schema, 0, DecisionKind::Rollback, REASON)?;
         let mut models = store.serving_models()?.into_iter();
-        found(store, models.find(|m| m.status == ModelStatus::Champion))
+        let champion = models.find(|m| m.status == ModelStatus::Champion);
+        Ok((outcome, found(store, champion)?))
     };
-    let model = call.shared.desk.call(decide).await?;
-    let model = model.ok_or(Failure::Conflict("there is no champion before this one"))?;
+    let (outcome, model) = call.shared.desk.call(roll_back).await?;
+    outcome.or(NO_CHAMPION_BEFORE)?;
     refresh(call).await;
-    Ok(Answer::value(&model))
+    Ok(Answer::value(&model.ok_or(NO_MODEL)?))
 }

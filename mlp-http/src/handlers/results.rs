@@ -50,7 +50,9 @@ pub(super) fn shown(reply: SessionReply) -> Result<Shown, Failure> {
     match reply {
         SessionReply::Shown(shown) => Ok(shown),
         SessionReply::NotFound => Err(NOT_FOUND),
-        SessionReply::NotFinished(_) => Err(Failure::Conflict("the inference is not finished")),
+        SessionReply::NotFinished(_) => {
+            Err(Failure::Conflict("the inference is not finished".into()))
+        }
         SessionReply::Failed => Err(Failure::TaskFailed),
         SessionReply::Full { .. } => Err(Failure::Busy(Busy::Tasks)),
         other => Err(unexpected(&other)),

@@ -66,6 +66,43 @@ fn models_are_promoted_and_rolled_back() {
     }
 }
 
+/// Every list would be in random order from then on.
+#[test]
+fn what_cannot_serve_is_not_promoted() {
+    let setup = Setup {
+        model: true,
+        ..Setup::new(Domain::travel())
+    };
+    let server = setup.start();
+    let mut client = server.client();
+    let artifact = server.domain.artifact(2);
+    let hash = server.domain.schema.hash();
+    let insert = |artifact: String| {
+        let model = mlp_store::NewModel {
+            task_id: None,
+            artifact,
+        };
+        server.store.insert_model(&model).unwrap()
+    };
+    let other = insert(artifact.replace(hash, &"0".repeat(hash.len())));
+    let junk = insert("{}".to_owned());
+    for (id, why) in [(other, "retrain it"), (junk, "not a model artifact")] {
+        let promote = format!("/models/{id}/promote");
+        let refused = client.request("POST", &promote, &[], None).expect(409);
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(
+            detail.contains(&format!("model {id} cannot serve")),
+            "{detail}"
+        );
+        assert!(detail.contains(why), "{detail}");
+    }
+    assert_eq!(champion(&client.get("/models").expect(200)), 1);
+    let reply = client.get("/dashboard");
+    let page = reply.text();
+    assert_eq!(page.matches(", cannot serve").count(), 2, "{page}");
+    assert!(!page.contains(&format!("/dashboard/promote/{other}")));
+}
+
 #[test]
 fn one_training_at_a_time() {
     let server = Setup::new(Domain::travel()).start();

@@ -1,5 +1,6 @@
 //! Models and the decisions about them.
 
+use mlp_core::{Artifact, ArtifactError, LinearModel, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::task::TaskId;
@@ -93,6 +94,17 @@ pub struct ModelRow {
     pub use_percentage: f64,
     /// [`mlp_core::Artifact::to_json`].
     pub artifact: String,
+}
+
+impl ModelRow {
+    /// The model, ready to score.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot serve: the artifact is unreadable, or of another schema.
+    pub fn model(&self, schema: &Schema) -> Result<LinearModel, ArtifactError> {
+        Artifact::from_json(&self.artifact)?.model(schema)
+    }
 }
 
 /// What is done with a model.

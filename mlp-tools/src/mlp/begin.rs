@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use mlp_store::Store;
+use mlp_store::{AUTO_RETRAIN_SETTING, Store};
 
 use super::context::Context;
 use super::error::{Error, Result};
@@ -35,13 +35,14 @@ pub struct Beginning {
 }
 
 impl Beginning {
-    /// Fills an empty store, and asks for a first model where there is none.
+    /// Fills an empty store, and asks for a model where there is none, or none that can serve.
     pub fn begin(&self, context: &Context, store: &dyn Store) -> Result<()> {
         if self.empty && self.dataset.is_some() {
             return Err(Error::usage(
                 "it begins with nothing (--empty, MLP_EMPTY) and with a data set (--dataset): give one of them",
             ));
         }
+        retrain_outdated(context, store)?;
         if self.empty {
             return Ok(());
         }
@@ -83,4 +84,21 @@ impl Beginning {
         seed::generate(&self.configs, &dir, self.sessions, self.seed)?;
         Ok(Some(dir))
     }
+}
+
+/// Asks for a training where none of the models that are to answer can, as after a change of the
+/// schema: until then every list is in random order.
+fn retrain_outdated(context: &Context, store: &dyn Store) -> Result<()> {
+    let serving = store.serving_models()?;
+    let mut why = (serving.iter()).map(|row| row.model(&context.schema).err());
+    let Some(Some(error)) = why.next() else {
+        return Ok(());
+    };
+    let is_on = store.setting(AUTO_RETRAIN_SETTING)?.as_deref() != Some("false");
+    if why.all(|error| error.is_some()) && is_on {
+        tracing::warn!(%error, "no model can serve: every list is in random order until one is trained, which is asked for");
+        // What was answered a moment ago may change still, but the next training will see that.
+        train::enqueue(store, "no model can serve", Some(0.0))?;
+    }
+    Ok(())
 }

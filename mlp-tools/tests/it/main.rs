@@ -14,6 +14,7 @@ mod faulty;
 mod health;
 mod log;
 mod process;
+mod schema;
 mod together;
 mod traffic;
 mod watch;

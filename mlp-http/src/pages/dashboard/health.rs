@@ -42,6 +42,9 @@ pub(crate) fn health(view: &View) -> Health {
     if let Some(failing) = failing(view) {
         return failing;
     }
+    if let Some(unfit) = unfit(stored) {
+        return unfit;
+    }
     if let Some(report) = stored.newest()
         && let Some(since) = report.alarm_since_us
     {
@@ -72,6 +75,17 @@ fn failing(view: &View) -> Option<Health> {
     Some(say(Level::Bad, "Failing", sentence))
 }
 
+/// Where no model that is to answer can.
+fn unfit(stored: &Stored) -> Option<Health> {
+    let mut serving = stored.models.iter().filter(|m| m.share > 0.0);
+    let why = stored.champion()?.unfit.as_ref()?;
+    if serving.any(|m| m.unfit.is_none()) {
+        return None;
+    }
+    let sentence = format!("Every list is in random order: {why}.");
+    Some(say(Level::Bad, "No model serves", sentence))
+}
+
 fn alarm(report: &WatchReport, since: i64, now_us: i64) -> Health {
     let what = report
         .drift
@@ -95,6 +109,13 @@ fn without_alarm(view: &View, stored: &Stored) -> Health {
         return say(Level::Unknown, "Not looked yet", sentence);
     };
     let looked = words::ago(report.created_us, view.now_us);
+    if report.model_id != Some(id) {
+        // What it found is said of another reference, and of another model's picks.
+        let sentence = format!(
+            "Model {id} answers. Its traffic has not been looked at since it became champion; the last look was {looked}."
+        );
+        return say(Level::Unknown, "Not looked yet", sentence);
+    }
     if let Some(rate) = champion_rate(report)
         && let (Some(found), Some(high), Some(expected)) = (rate.rate, rate.high, rate.expected)
         && high < expected

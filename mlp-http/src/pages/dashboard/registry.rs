@@ -58,7 +58,10 @@ fn table(view: &View, models: &[ModelView], caption: &str) -> Markup {
                     @for m in models {
                         tr .champion[m.status == ModelStatus::Champion] {
                             th scope="row" { (m.model_id) }
-                            td { @if m.status == ModelStatus::Champion { strong { "champion" } } @else { (status(m.status)) } }
+                            td {
+                                @if m.status == ModelStatus::Champion { strong { "champion" } } @else { (status(m.status)) }
+                                @if let Some(why) = &m.unfit { span .unfit title=(why) { ", cannot serve" } }
+                            }
                             td { (words::percent(m.share)) }
                             td { (words::ago(m.created_us, view.now_us)) }
                             td { (m.family) }
@@ -66,7 +69,7 @@ fn table(view: &View, models: &[ModelView], caption: &str) -> Markup {
                             td { (number(m.log_loss, words::number)) }
                             td { (number(m.precision_at_1, words::percent)) }
                             td {
-                                @if m.status != ModelStatus::Champion {
+                                @if m.status != ModelStatus::Champion && m.unfit.is_none() {
                                     a id={ "promote-" (m.model_id) } href={ "/dashboard/promote/" (m.model_id) } {
                                         "Promote" span .quiet-label { " model " (m.model_id) }
                                     }

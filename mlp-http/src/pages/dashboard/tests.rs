@@ -20,6 +20,7 @@ fn model(status: ModelStatus) -> ModelView {
         created_us: NOW - 3_600_000_000,
         status,
         share: 1.0,
+        unfit: None,
         family: "choice".to_owned(),
         sessions: 4000,
         log_loss: Some(1.9),
@@ -124,7 +125,13 @@ fn the_line_says_what_is_the_matter() {
         no_drift: Some("the reference has 12 requests".to_owned()),
         ..report(DriftVerdict::Calm, 0.87)
     };
+    let of_another = WatchReport {
+        model_id: Some(2),
+        ..report(DriftVerdict::Calm, 0.87)
+    };
     let empty = Stored::default();
+    let mut unfit = with(vec![report(DriftVerdict::Calm, 0.87)]);
+    unfit.models[0].unfit = Some("it is of another schema".to_owned());
     let no_model = Stored {
         models: vec![model(ModelStatus::Challenger)],
         ..with(Vec::new())
@@ -132,6 +139,7 @@ fn the_line_says_what_is_the_matter() {
     for (stored, level, word) in [
         (None, Level::Bad, "Store down"),
         (Some(empty), Level::Unknown, "Empty"),
+        (Some(unfit), Level::Bad, "No model serves"),
         (Some(no_model), Level::Unknown, "No model yet"),
         (Some(with(Vec::new())), Level::Unknown, "Not looked yet"),
         (
@@ -160,6 +168,11 @@ fn the_line_says_what_is_the_matter() {
             "A change",
         ),
         (Some(with(vec![alarm])), Level::Bad, "Alarm"),
+        (
+            Some(with(vec![of_another])),
+            Level::Unknown,
+            "Not looked yet",
+        ),
     ] {
         let view = view(stored);
         let found = health(&view);

@@ -55,6 +55,8 @@ pub(crate) struct ModelView {
     pub status: ModelStatus,
     /// Its share of the traffic, 0 to 1.
     pub share: f64,
+    /// Why it cannot serve here.
+    pub unfit: Option<String>,
     pub family: String,
     /// Sessions that it was fitted on.
     pub sessions: u64,
