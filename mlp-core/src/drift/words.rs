@@ -27,25 +27,25 @@ pub(crate) fn change(
     match (&feature.values, by) {
         (_, By::Missing) => missing(),
         _ if m == 0 || n == 0 => "no values to compare".to_owned(),
-        (Values::Numeric(numbers), By::Range) => outside(numbers, counts),
+        (Values::Numeric(numbers), By::Range) if counts.below + counts.above > 0 => {
+            outside(numbers, counts)
+        }
         (Values::Numeric(numbers), _) => numeric(numbers, counts, median),
         (Values::Levels(levels), By::Range) => {
             let unseen = levels.counts.iter().zip(&counts.bins).enumerate();
             let unseen = unseen.filter(|(_, (r, _))| **r == 0);
             match unseen.max_by_key(|(_, (_, c))| **c) {
-                Some((level, (_, c))) if *c > 0 => format!(
+                Some((at, (_, c))) if *c > 0 => format!(
                     "level `{}` never seen before, {} of {}",
-                    levels.names[level],
+                    levels.names[at],
                     number(*c as f64),
                     number(n as f64)
                 ),
                 _ => "no level that was never seen".to_owned(),
             }
         }
-        (Values::Levels(levels), By::Level(level)) => {
-            share(&levels.names, &levels.counts, counts, level)
-        }
-        (Values::Levels(levels), _) => share(
+        (Values::Levels(levels), By::Level(at)) => level(&levels.names, &levels.counts, counts, at),
+        (Values::Levels(levels), _) => level(
             &levels.names,
             &levels.counts,
             counts,
@@ -84,21 +84,26 @@ fn numeric(numbers: &Numbers, counts: &FeatureCounts, median: Option<f64>) -> St
         _ => {
             let bins = numbers.bins();
             let bin = furthest(&bins, &counts.bins);
-            share(&bounds(numbers), &bins, counts, bin)
+            let name = &bounds(numbers)[bin];
+            shares(name, &bins, counts, bin)
         }
     }
 }
 
-/// `share of true 12 % → 48 %`, `share of novel …`, `share of (100, 200] …`.
-fn share(names: &[String], reference: &[u64], counts: &FeatureCounts, at: usize) -> String {
+/// `true: 12 % → 48 %`, ``level `novel`: …``.
+fn level(names: &[String], reference: &[u64], counts: &FeatureCounts, at: usize) -> String {
     // Of two truth values the one that people speak of.
-    let at = if *names == ["false", "true"] { 1 } else { at };
-    format!(
-        "share of {} {} → {}",
-        names[at],
-        percent(reference[at], reference.iter().sum()),
-        percent(counts.bins[at], counts.count())
-    )
+    match *names == ["false", "true"] {
+        true => shares("true", reference, counts, 1),
+        false => shares(&format!("level `{}`", names[at]), reference, counts, at),
+    }
+}
+
+/// `over 3: 12 % → 16 %`.
+fn shares(name: &str, reference: &[u64], counts: &FeatureCounts, at: usize) -> String {
+    let then = percent(reference[at], reference.iter().sum());
+    let now = percent(counts.bins[at], counts.count());
+    format!("{name}: {then} → {now}")
 }
 
 /// The position where the shares differ most.

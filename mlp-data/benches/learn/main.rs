@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use mlp_core::solver::{LogisticLoss, Objective, Options, Order, Solution, minimise_logistic};
-use mlp_core::{Entity, PairTable, Schema, Session};
+use mlp_core::{Entity, Family, FitOptions, Lineage, PairTable, Schema, Session, Solver, fit};
 use mlp_data::{
     Date, LocationConfig, Mix, Streams, UserConfig, UserSampler, labeller, sample_catalog, shipped,
 };
@@ -22,6 +22,9 @@ const L2: f64 = 1.0;
 
 /// Each is timed so often, unless LEARN_BENCH_REPEATS says otherwise; what is told is the median.
 const REPEATS: usize = 5;
+
+/// Sessions of ten rows each, around those that [`Solver::LINFA_CELLS`] parts.
+const SMALL: [usize; 5] = [10, 30, 100, 300, 1000];
 
 /// What scikit-learn is told as `tol`: its default, and one at which weights have settled.
 const TOLERANCES: [f64; 2] = [1e-4, 1e-7];
@@ -45,7 +48,15 @@ fn main() {
         "data        rows     features  tol    ours s  sklearn s  ratio  goal     met  gradient ours, sklearn  objective gap  passes"
     );
     compare("synthetic", synthetic(rows, 40), repeats);
-    compare("travel", travel(rows / 10, 10), repeats);
+    compare("travel", table(&travel_sessions(rows / 10)), repeats);
+    println!(
+        "\nwho fits small data: up to {} numbers linfa does",
+        Solver::LINFA_CELLS
+    );
+    println!("data        rows     numbers  linfa s  ours s  ratio");
+    for sessions in SMALL {
+        small(sessions, repeats);
+    }
     println!("load of the machine {}", load().unwrap_or_default());
 }
 
@@ -53,6 +64,36 @@ fn main() {
 fn load() -> Option<String> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;
     Some(text.split(' ').take(3).collect::<Vec<_>>().join(" "))
+}
+
+/// Whole fits of the travel task by linfa, polished, and by our solver alone.
+fn small(sessions: usize, repeats: usize) {
+    let (schema, sessions) = (schema(), travel_sessions(sessions));
+    let seconds = |solver| {
+        let options = FitOptions {
+            family: Family::Logistic,
+            l2: L2.into(),
+            solver,
+            ..FitOptions::default()
+        };
+        let begun = Instant::now();
+        let fitted = fit(&schema, &sessions, &options, Lineage::default()).unwrap();
+        (begun.elapsed().as_secs_f64(), fitted.lineage.solver)
+    };
+    let (mut linfa, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..repeats.max(1) {
+        let (time, solver) = seconds(Solver::Linfa);
+        assert!(solver.contains("linfa"), "{solver}");
+        linfa.push(time);
+        ours.push(seconds(Solver::Newton).0);
+    }
+    let (linfa, ours) = (median(linfa.into_iter()), median(ours.into_iter()));
+    let rows: usize = sessions.iter().map(|session| session.shown.len()).sum();
+    println!(
+        "travel      {rows:<7}  {:<7}  {linfa:>7.4}  {ours:>6.4}  {:>5.1}",
+        rows * schema.features.names().len(),
+        linfa / ours
+    );
 }
 
 /// What `learn.py` tells of a fit.
@@ -166,10 +207,18 @@ fn synthetic(n: usize, p: usize) -> (Array2<f64>, Vec<bool>) {
     (features, labels)
 }
 
-/// Fresh users of the shipped profiles, each shown items at random.
-fn travel(sessions: usize, shown: usize) -> (Array2<f64>, Vec<bool>) {
-    let schema = include_str!("../../../config/travel.toml");
-    let schema = Schema::parse("travel.toml", schema).unwrap();
+fn schema() -> Schema {
+    Schema::parse("travel.toml", include_str!("../../../config/travel.toml")).unwrap()
+}
+
+fn table(sessions: &[Session]) -> (Array2<f64>, Vec<bool>) {
+    let table = PairTable::new(&schema().features, sessions);
+    (table.features().to_owned(), table.labels().to_vec())
+}
+
+/// Fresh users of the shipped profiles, each shown ten items at random.
+fn travel_sessions(sessions: usize) -> Vec<Session> {
+    let schema = schema();
     let locations = LocationConfig::from_reader("location.tsv", shipped::LOCATIONS.as_bytes());
     let users = UserConfig::from_reader("user.tsv", shipped::USERS.as_bytes()).unwrap();
     let streams = Streams::new(1, "learn");
@@ -180,12 +229,10 @@ fn travel(sessions: usize, shown: usize) -> (Array2<f64>, Vec<bool>) {
         .collect();
     let sampler = UserSampler::new(&users.value, Mix::Even, Date::FIRST_OF_2026);
     let mut rng = streams.stream(2);
-    let sessions: Vec<Session> = (0..sessions)
+    (0..sessions)
         .map(|_| {
             let user = sampler.sample(&mut rng);
-            let at: Vec<usize> = (0..shown)
-                .map(|_| rng.random_range(0..items.len()))
-                .collect();
+            let at: Vec<usize> = (0..10).map(|_| rng.random_range(0..items.len())).collect();
             let offered: Vec<_> = at.iter().map(|at| catalog[*at].clone()).collect();
             Session {
                 user: numbers(&schema.user, &user.user),
@@ -193,9 +240,7 @@ fn travel(sessions: usize, shown: usize) -> (Array2<f64>, Vec<bool>) {
                 picked: labeller::choose(&user, &offered, &mut rng),
             }
         })
-        .collect();
-    let table = PairTable::new(&schema.features, &sessions);
-    (table.features().to_owned(), table.labels().to_vec())
+        .collect()
 }
 
 fn numbers(entity: &Entity, value: &impl serde::Serialize) -> Vec<f64> {

@@ -285,7 +285,7 @@ fn what_happens_to_levels() {
         (0..500).map(bools(48)),
         Policy::one_look(),
     );
-    assert_eq!(report.features[0].change, "share of true 12 % → 48 %");
+    assert_eq!(report.features[0].change, "true: 12 % → 48 %");
     assert_eq!(report.features[0].bars.labels, ["false", "true"]);
     assert_eq!(report.features[0].bars.window, [0.52, 0.48]);
     assert_eq!(report.verdict, DriftVerdict::Drift);
