@@ -104,7 +104,7 @@ drift_test() {
         "drift::$1"
 }
 
-# False alarms: of single tests and of one look in 10,000 runs a cell, of watching in 500.
+# False alarms: of single tests and of one look in 10,000 runs a cell, of watching in 200.
 drift_calibration() {
     drift_test calibration::
 }

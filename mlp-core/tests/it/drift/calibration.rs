@@ -94,10 +94,17 @@ fn continuous(reference: usize, step: usize, looks: u32, runs: u64) -> u64 {
     (0..runs).into_par_iter().filter(|r| run(*r)).count() as u64
 }
 
-/// Half the width of the band that holds 99.9 % of what that many runs find of a share.
+/// How far from a share so many runs may be: half the width of the band that holds 99.9 % of what they
+/// find, and nothing from 10,000 runs on, where the seeds are fixed and the counts are what is claimed.
 fn band(share: f64, runs: u64) -> f64 {
-    3.3 * (share * (1.0 - share) / runs as f64).sqrt()
+    match runs {
+        FULL.. => 0.0,
+        _ => 3.3 * (share * (1.0 - share) / runs as f64).sqrt(),
+    }
 }
+
+/// The runs of a cell in the full counts.
+const FULL: u64 = 10_000;
 
 fn singles(references: &[usize], windows: &[usize], runs: u64) {
     println!("p under 1 % without drift, % of {runs} runs: KS | counts | range");
@@ -149,10 +156,8 @@ fn watching(reference: usize, step: usize, looks: u32, runs: u64) {
         "watching, {reference}, {looks} looks every {step}: {:.2} % of {runs} runs",
         100.0 * share
     );
-    assert!(
-        share <= 0.05 + band(0.05, runs),
-        "{reference} {step}: {share}"
-    );
+    // Far fewer do: how the tests and windows depend on each other is not made use of.
+    assert!(share <= 0.05, "{reference} {step}: {share}");
 }
 
 #[test]
@@ -173,14 +178,14 @@ fn watching_is_seldom_wrong() {
 #[test]
 #[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
 fn single_tests_in_full() {
-    singles(&[1000, 10_000], &[50, 100, 500, 1000, 10_000], runs(10_000));
+    singles(&[1000, 10_000], &[50, 100, 500, 1000, 10_000], runs(FULL));
 }
 
 #[test]
 #[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
 fn one_look_in_full() {
     for reference in [1000, 10_000] {
-        looks(reference, runs(10_000));
+        looks(reference, runs(FULL));
     }
 }
 
@@ -188,6 +193,6 @@ fn one_look_in_full() {
 #[ignore = "full counts, in release: scripts/verify.sh drift_calibration"]
 fn watching_in_full() {
     for (reference, step) in [(1000, 50), (1000, 1000), (10_000, 50), (10_000, 1000)] {
-        watching(reference, step, 720, runs(500));
+        watching(reference, step, 720, runs(200));
     }
 }
