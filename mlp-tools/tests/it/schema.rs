@@ -32,12 +32,11 @@ fn after_a_change_of_the_schema_a_model_is_trained_for_it() {
     assert_eq!(server.stop(), Some(0));
 
     let text = std::fs::read_to_string(&shipped).unwrap();
+    let breakfast = "name = \"breakfast\"\ntype = \"bool\"\n";
+    let without = format!("{breakfast}feature = false\n");
+    assert!(text.contains(&without));
     let changed = data.join("changed.toml");
-    std::fs::write(
-        &changed,
-        text.replacen("feature = false", "feature = true", 1),
-    )
-    .unwrap();
+    std::fs::write(&changed, text.replace(&without, breakfast)).unwrap();
     let server = up(data, &changed);
     wait_for_model(&server, 2);
     assert_eq!(server.stop(), Some(0));
