@@ -35,7 +35,9 @@ const EACH: usize = 6;
 /// `GET /dashboard`.
 pub(super) async fn show(call: &Call<'_>) -> Result<Answer, Failure> {
     let shared = call.shared;
-    let read = shared.desk.call(stored);
+    // Read and parsed there: a hundred artifacts are megabytes.
+    let schema = Arc::clone(&shared.schema);
+    let read = (shared.desk).call(move |store: &dyn Store| stored(store, &schema));
     let stored = match tokio::time::timeout(PATIENCE, read).await {
         Ok(Ok(stored)) => Some(stored),
         // It was logged where it was found; the page says it too.
@@ -45,7 +47,7 @@ pub(super) async fn show(call: &Call<'_>) -> Result<Answer, Failure> {
     let view = View {
         now_us: now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX)),
         can_sign_out: shared.guard.has_cookie(call.headers),
-        stored: stored.map(|raw| view(raw, &shared.schema)),
+        stored,
         traffic: shared.metrics.history.stretches(EACH),
         tally: shared.metrics.tally(),
         done: match call.query.get("done").as_deref() {
@@ -57,38 +59,22 @@ pub(super) async fn show(call: &Call<'_>) -> Result<Answer, Failure> {
     Ok(Answer::html(page(shared.shell(), &shared.schema, &view)))
 }
 
-/// What the store says, before it is read.
-struct Raw {
-    counts: mlp_store::Counts,
-    models: Vec<ModelRow>,
-    decisions: Vec<mlp_store::DecisionRow>,
-    reports: Vec<String>,
-}
-
-fn stored(store: &dyn Store) -> mlp_store::Result<Raw> {
-    Ok(Raw {
-        counts: store.counts()?,
-        models: store.models(MODELS)?,
+/// What the store says.
+fn stored(store: &dyn Store, schema: &Schema) -> mlp_store::Result<Stored> {
+    let counts = store.counts()?;
+    let reports = store.task_results(TaskKind::Monitoring, REPORTS)?;
+    Ok(Stored {
+        items: counts.items.unsigned_abs(),
+        users: counts.users.unsigned_abs(),
+        models: (store.models(MODELS)?.iter())
+            .map(|row| model(row, schema))
+            .collect(),
         decisions: store.decisions(DECISIONS)?,
-        reports: store
-            .task_results(TaskKind::Monitoring, REPORTS)?
-            .into_iter()
-            .map(|task| task.result)
+        // A report of another version is left out, not the page.
+        reports: (reports.iter())
+            .filter_map(|task| serde_json::from_str(&task.result).ok())
             .collect(),
     })
-}
-
-fn view(raw: Raw, schema: &Schema) -> Stored {
-    Stored {
-        items: raw.counts.items.unsigned_abs(),
-        users: raw.counts.users.unsigned_abs(),
-        models: (raw.models.iter()).map(|row| model(row, schema)).collect(),
-        decisions: raw.decisions,
-        // A report of another version is left out, not the page.
-        reports: (raw.reports.iter())
-            .filter_map(|text| serde_json::from_str(text).ok())
-            .collect(),
-    }
 }
 
 fn model(row: &ModelRow, schema: &Schema) -> ModelView {
