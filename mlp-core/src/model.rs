@@ -9,6 +9,7 @@ use crate::metrics::{EvaluateOptions, Evaluation, MetricError, evaluate};
 use crate::preprocess::{Scaling, Selection};
 use crate::schema::Schema;
 use crate::table::PairTable;
+use crate::watch::PickCurve;
 
 /// `u = bias + Σ weight·feature`, on unscaled features, and what it says of a pick: see [`Family`].
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +144,10 @@ pub struct Artifact {
     /// sessions, in which requests come again, and leaves it to its caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Profile>,
+    /// How often the lists that it was fitted and tested on were picked from, by what it expects of
+    /// them; `None` where they were too few to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pick_curve: Option<PickCurve>,
 }
 
 /// What a model was trained on, and how.

@@ -79,12 +79,12 @@ impl SessionData {
             |session: &LoggedSession| options.since_us.is_none_or(|at| session.answered_us > at);
         let changed = training.iter().filter(|session| after(session)).count();
         let since_us = (options.since_us).filter(|_| changed >= options.enough_after_onset);
-        if since_us.is_some() {
-            training.retain(after);
-        }
+        let is_young = |session: &LoggedSession| since_us.is_none() || after(session);
+        training.retain(is_young);
         let explored = training.len();
         if explored < options.enough_explored {
-            training.extend(newest(store, query(false, Half::Training, options.others))?);
+            let others = newest(store, query(false, Half::Training, options.others))?;
+            training.extend(others.into_iter().filter(is_young));
         }
         training.sort_by_key(|session| (session.answered_us, session.inference_id));
         let mut judging = newest(store, judging_query(until_us, options.explored))?;

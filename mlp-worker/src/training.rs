@@ -1,7 +1,8 @@
 //! The training job: read sessions, fit, judge, decide.
 
 use mlp_core::{
-    ArtifactError, Family, FitError, FitOptions, GateOptions, Lineage, PairTable, Schema, fit, gate,
+    Artifact, ArtifactError, Family, FitError, FitOptions, GateOptions, Lineage, PairTable, Schema,
+    fit, gate,
 };
 use mlp_store::{
     DecisionKind, ModelRow, ModelStatus, NewDecision, NewModel, Registry, Store, StoreError, TaskId,
@@ -112,14 +113,19 @@ pub(crate) fn train_at(
     Moment { now_us, until_us }: Moment,
     options: &TrainingOptions,
 ) -> Result<Made, TrainingError> {
-    let data = SessionData::read(store, schema, until_us, &options.data)?;
     let serving = Registry::serving_models(store)?;
     let has_canary = (serving.iter()).any(|model| model.status == ModelStatus::Canary);
     let champion = (serving.into_iter()).find(|model| model.status == ModelStatus::Champion);
+    let from_us = (options.data.since_us).or_else(|| champion.as_ref().and_then(changed_us));
+    let data = DataOptions {
+        since_us: from_us,
+        ..options.data.clone()
+    };
+    let data = SessionData::read(store, schema, until_us, &data)?;
     let lineage = Lineage {
         from_us: data.answered_us.map(|(first, _)| first),
         to_us: data.answered_us.map(|(_, last)| last),
-        judged_from_us: options.data.since_us,
+        judged_from_us: from_us,
         catalog_version: data.catalog_version,
         parent: champion.as_ref().map(|model| model.model_id),
         ..Lineage::default()
@@ -149,6 +155,13 @@ pub(crate) fn train_at(
         decision,
         compared_with: old_id,
     })
+}
+
+/// When the requests changed that the champion was trained for. Its successors are trained and judged
+/// by what came after, as it was: the answers of before speak for who they were.
+fn changed_us(champion: &ModelRow) -> Option<i64> {
+    let artifact = Artifact::from_json(&champion.artifact).ok()?;
+    artifact.lineage.judged_from_us
 }
 
 /// The champion's model, where it can be used: one of another schema is no champion to beat.

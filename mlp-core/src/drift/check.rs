@@ -236,6 +236,7 @@ fn statistics(
         Values::Levels(_) => (unseen(&bins, counts), None),
     };
     let mut statistics = Statistics {
+        requests: n + counts.missing,
         ks: found.ks.map(|ks| ks.0),
         ks_p: found.ks.map(|ks| ks.1),
         chi2_p: found.binned,

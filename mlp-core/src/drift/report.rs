@@ -89,6 +89,10 @@ pub struct Bars {
 /// The statistics of one feature; `None` where one does not apply, or has nothing to say.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Statistics {
+    /// Of how many of the newest requests: watching looks at two lengths of window, and tells of each
+    /// feature the one that is least like the reference. Of a score, those that have one.
+    #[serde(default)]
+    pub requests: u64,
     /// The Kolmogorov–Smirnov distance, 0 to 1.
     pub ks: Option<f64>,
     /// Its p-value.
@@ -125,7 +129,7 @@ pub struct Statistics {
     pub median_window: Option<f64>,
 }
 
-/// What rules that are in use elsewhere would have said of the same numbers: the features that each
+/// What rules that are in use elsewhere would have said of the whole window: the features that each
 /// would have alarmed about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OtherRules {

@@ -19,6 +19,7 @@ use crate::preprocess::Preprocessing;
 use crate::schema::Schema;
 use crate::solver::{Objective, Solution, covariance};
 use crate::table::{PairTable, Session};
+use crate::watch::PickCurve;
 
 /// Fits a model of [`FitOptions::family`] on `sessions`, oldest first, and tests it on the last of
 /// them. `lineage` is completed with what the fit itself knows.
@@ -93,12 +94,27 @@ pub fn fit(
         train: scaled.evaluate(&train)?,
         test: Evaluation::default(),
         reference: None,
+        pick_curve: None,
     };
     let model = artifact
         .model(schema)
         .map_err(|e| FitError::Solver(e.to_string()))?;
     artifact.test = model.evaluate(&PairTable::new(&schema.features, test))?;
+    artifact.pick_curve = pick_curve(schema, &model, sessions);
     Ok(artifact)
+}
+
+/// How often lists are picked from by what the model expects of them.
+fn pick_curve(schema: &Schema, model: &LinearModel, sessions: &[Session]) -> Option<PickCurve> {
+    let from = sessions.len().saturating_sub(PickCurve::MOST);
+    let table = PairTable::new(&schema.features, &sessions[from..]);
+    let p = model.choice_probabilities(&table);
+    let lists = || table.sessions().ranges();
+    let expected: Vec<f64> = lists().map(|rows| p[rows].iter().sum()).collect();
+    let picked: Vec<bool> = lists()
+        .map(|rows| table.labels()[rows].contains(&true))
+        .collect();
+    PickCurve::fit(&expected, &picked)
 }
 
 /// [`fit`] of a logistic model, whatever family the options name.

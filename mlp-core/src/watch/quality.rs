@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Delay, Explored, PickRate, Quality};
+use super::{Delay, Explored, PickCurve, PickRate, Quality};
 use crate::choice::{Outside, softmax};
 use crate::metrics::{
     Binning, BootstrapOptions, MetricError, Sessions, choice_losses, ratio_interval, reliability,
@@ -33,6 +33,9 @@ pub struct QualityOptions {
     /// Lists shown at or before this time, in microseconds since 1970, are old enough to have been
     /// answered: coverage counts these.
     pub settled_us: i64,
+    /// What becomes of the lists of which a model expects so much, by model; of one that is not here
+    /// its own expectation is told as it is.
+    pub curves: BTreeMap<i64, PickCurve>,
     /// How the intervals on explored sessions are found.
     pub bootstrap: BootstrapOptions,
     /// With fewer explored sessions, or fewer with a pick for precision@1, there is no interval: a
@@ -46,6 +49,7 @@ impl QualityOptions {
     pub fn at(settled_us: i64) -> Self {
         Self {
             settled_us,
+            curves: BTreeMap::new(),
             bootstrap: BootstrapOptions::default(),
             enough: 100,
         }
@@ -95,7 +99,7 @@ pub fn quality(
     options: &QualityOptions,
 ) -> Result<Quality, MetricError> {
     Ok(Quality {
-        models: pick_rates(lists)?,
+        models: pick_rates(lists, &options.curves)?,
         coverage: coverage(lists, options.settled_us),
         delay: delay(lists),
         explored: explored(judging, options)?,
@@ -112,7 +116,10 @@ struct Tally {
     expected_shown: f64,
 }
 
-fn pick_rates(lists: &[SeenList]) -> Result<Vec<PickRate>, MetricError> {
+fn pick_rates(
+    lists: &[SeenList],
+    curves: &BTreeMap<i64, PickCurve>,
+) -> Result<Vec<PickRate>, MetricError> {
     let mut tallies: BTreeMap<i64, Tally> = BTreeMap::new();
     for list in lists.iter().filter(|list| !list.explored) {
         let Some(model_id) = list.model_id.filter(|_| !list.scores.is_empty()) else {
@@ -120,6 +127,8 @@ fn pick_rates(lists: &[SeenList]) -> Result<Vec<PickRate>, MetricError> {
         };
         let tally = tallies.entry(model_id).or_default();
         let expected = expected_pick(&list.scores);
+        let curve = curves.get(&model_id);
+        let expected = curve.map_or(expected, |curve| curve.rate(expected));
         tally.shown += 1;
         tally.expected_shown += expected;
         if list.answered_us.is_some() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::drift::DriftReport;
+use crate::drift::{DriftReport, PolicyKind};
 
 /// One look at the live traffic.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,15 @@ pub struct WatchReport {
     pub alarm_since_us: Option<i64>,
     /// How well the models do.
     pub quality: Quality,
+}
+
+impl WatchReport {
+    /// Whether somebody asked for it: a single look is wrong more often than those by schedule, which
+    /// are calibrated for looking without end. What is told of the traffic at large is not its.
+    pub fn is_by_hand(&self) -> bool {
+        let policy = self.drift.as_ref().map(|drift| drift.policy);
+        policy == Some(PolicyKind::OneLook)
+    }
 }
 
 /// Which requests were looked at.
@@ -71,7 +80,8 @@ pub struct PickRate {
     pub low: Option<f64>,
     /// The upper bound.
     pub high: Option<f64>,
-    /// The mean probability of a pick by the model itself, over the answered sessions.
+    /// The mean probability of a pick by the model itself, over the answered sessions, along the
+    /// [`PickCurve`](super::PickCurve) of what became of its training lists.
     pub expected: Option<f64>,
     /// The same over all that were shown, answered or not: what to expect of those to come.
     pub expected_shown: Option<f64>,

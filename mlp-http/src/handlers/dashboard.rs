@@ -180,7 +180,7 @@ async fn decide(call: &Call<'_>, id: i64, kind: DecisionKind) -> Result<Outcome,
         if champion(store)?.unwrap_or(0) != believed {
             return Ok(Outcome::Changed);
         }
-        models::decide(store, &schema, id, kind, "by hand, on the dashboard")
+        models::decide(store, &schema, id, kind, "on the dashboard")
     };
     let outcome = call.shared.desk.call(decide).await?;
     if matches!(outcome, Outcome::Done) {

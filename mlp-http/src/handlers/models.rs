@@ -93,14 +93,14 @@ impl Outcome {
     }
 }
 
-/// Takes a decision by hand, and says why as `reason`. What cannot serve is not promoted: every list
+/// Takes a decision by hand, and says `place` as its reason. What cannot serve is not promoted: every list
 /// would be in random order from then on.
 pub(super) fn decide(
     store: &dyn Store,
     schema: &Schema,
     id: i64,
     kind: DecisionKind,
-    reason: &str,
+    place: &str,
 ) -> Result<Outcome, StoreError> {
     if kind == DecisionKind::Promote {
         let Some(row) = store.model(id)? else {
@@ -110,9 +110,13 @@ pub(super) fn decide(
             return Ok(Outcome::Unfit(id, error));
         }
     }
+    let done = match kind {
+        DecisionKind::Rollback => "rolled back",
+        _ => "promoted",
+    };
     let decision = NewDecision {
         kind,
-        reason: reason.to_owned(),
+        reason: format!("{done} by hand, {place}"),
         evidence: "{}".to_owned(),
     };
     Ok(match store.decide(id, &decision)? {
@@ -121,14 +125,14 @@ pub(super) fn decide(
     })
 }
 
-const REASON: &str = "by hand, through the API";
+const HERE: &str = "through the API";
 
 /// `POST /models/{id}/promote`.
 pub(super) async fn promote(call: &Call<'_>) -> Result<Answer, Failure> {
     let id = call.id()?;
     let schema = Arc::clone(&call.shared.schema);
     let promote = move |store: &dyn Store| {
-        let outcome = decide(store, &schema, id, DecisionKind::Promote, REASON)?;
+        let outcome = decide(store, &schema, id, DecisionKind::Promote, HERE)?;
         Ok((outcome, found(store, store.model(id)?)?))
     };
     let (outcome, model) = call.shared.desk.call(promote).await?;
@@ -141,7 +145,7 @@ pub(super) async fn promote(call: &Call<'_>) -> Result<Answer, Failure> {
 pub(super) async fn rollback(call: &Call<'_>) -> Result<Answer, Failure> {
     let schema = Arc::clone(&call.shared.schema);
     let roll_back = move |store: &dyn Store| {
-        let outcome = decide(store, &schema, 0, DecisionKind::Rollback, REASON)?;
+        let outcome = decide(store, &schema, 0, DecisionKind::Rollback, HERE)?;
         let mut models = store.serving_models()?.into_iter();
         let champion = models.find(|m| m.status == ModelStatus::Champion);
         Ok((outcome, found(store, champion)?))

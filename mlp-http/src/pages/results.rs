@@ -88,7 +88,7 @@ fn origin(offer: &Offer) -> Markup {
     html! {
         @match offer.model_id {
             Some(model) => {
-                "Ranked by model " (model) ". A score is the probability that this one is picked, as the model sees it. "
+                "Ranked by model " (model) ". A score is the probability, as the model sees it, that this one would be picked if it were shown alone. "
                 "A share of all lists is drawn at random, so that later models can be compared on them."
             }
             None => "There is no model yet: the order is random, and what you choose is what the first one learns from."
@@ -218,7 +218,7 @@ fn reasons(common: &[String], result: &Offered) -> Markup {
     let (first, rest) = own.split_at(telling.min(REASONS));
     html! {
         @if !first.is_empty() {
-            h3 { "Why" }
+            h3 { "Why, in log-odds" }
             ul .reasons { @for (name, part) in first { (reason(name, *part, most)) } }
         }
         details {

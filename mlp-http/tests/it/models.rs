@@ -37,7 +37,7 @@ fn models_are_promoted_and_rolled_back() {
         let path = format!("/models/{second}/promote");
         let promoted = client.request("POST", &path, &[], None).expect(200);
         assert_eq!(promoted["status"], "champion");
-        assert_eq!(promoted["decision"], "by hand, through the API");
+        assert_eq!(promoted["decision"], "promoted by hand, through the API");
         assert_eq!(champion(&client.get("/models").expect(200)), second);
         // It answers at once.
         let body = server.domain.request(1);

@@ -1,11 +1,13 @@
 //! One look at the traffic.
 
-use mlp_core::Schema;
+use std::collections::{BTreeMap, BTreeSet};
+
 use mlp_core::drift::{
     DriftReport, DriftVerdict, Policy, PolicyKind, ProfileError, Window, check, onset,
 };
 use mlp_core::metrics::MetricError;
-use mlp_core::watch::{self, Quality, QualityOptions, SeenList, WatchReport};
+use mlp_core::watch::{self, PickCurve, Quality, QualityOptions, SeenList, WatchReport};
+use mlp_core::{Artifact, Schema};
 use mlp_store::{
     LoggedRequest, LoggedSession, ModelRow, ModelStatus, NewDecision, Store, StoreError,
 };
@@ -142,7 +144,7 @@ fn compare(
     }
     if window.len() < options.min_requests {
         return Err(format!(
-            "too few: `{}` distinct requests since those that model {} was trained on, at least {} \
+            "too few: {} distinct requests since those that model {} was trained on, at least {} \
              are needed",
             window.len(),
             reference.model_id,
@@ -191,11 +193,24 @@ fn quality(
         .filter(|session| session.model_id == champion && champion.is_some())
         .map(judged)
         .collect();
-    Ok(watch::quality(
-        &lists,
-        &judging,
-        &QualityOptions::at(settled_us),
-    )?)
+    let options = QualityOptions {
+        curves: curves(store, &lists)?,
+        ..QualityOptions::at(settled_us)
+    };
+    Ok(watch::quality(&lists, &judging, &options)?)
+}
+
+/// Of the models that made the lists.
+fn curves(store: &dyn Store, lists: &[SeenList]) -> Result<BTreeMap<i64, PickCurve>, StoreError> {
+    let models: BTreeSet<i64> = lists.iter().filter_map(|list| list.model_id).collect();
+    let mut curves = BTreeMap::new();
+    for model_id in models {
+        let row = store.model(model_id)?;
+        // One that cannot be read has been complained about where it was to serve.
+        let artifact = row.and_then(|row| Artifact::from_json(&row.artifact).ok());
+        curves.extend(artifact.and_then(|a| Some((model_id, a.pick_curve?))));
+    }
+    Ok(curves)
 }
 
 fn list(request: &LoggedRequest) -> SeenList {

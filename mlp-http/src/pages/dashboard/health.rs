@@ -29,6 +29,10 @@ pub(crate) struct Health {
 /// The share of failed requests of the last minutes that is bad.
 const FAILING: f64 = 0.01;
 
+/// How far under what the model expects the whole interval of its pick rate has to be. The bound is
+/// one of 95 %, which a good model passes now and then, and the expectation has an error of its own.
+const MARGIN: f64 = 0.05;
+
 /// How many minutes of traffic are looked at for failures.
 const MINUTES: usize = 5;
 
@@ -100,7 +104,7 @@ fn without_alarm(view: &View, stored: &Stored) -> Health {
         return say(Level::Unknown, "Empty", "There is nothing to rank yet.");
     }
     let Some(champion) = stored.champion() else {
-        let sentence = "There is no model yet: every list is in random order, and answers are collected for the first one.";
+        let sentence = "There is no model yet: every list is in random order. `mlp train` makes the first one as soon as there are answers.";
         return say(Level::Unknown, "No model yet", sentence);
     };
     let id = champion.model_id;
@@ -118,7 +122,7 @@ fn without_alarm(view: &View, stored: &Stored) -> Health {
     }
     if let Some(rate) = champion_rate(report)
         && let (Some(found), Some(high), Some(expected)) = (rate.rate, rate.high, rate.expected)
-        && high < expected
+        && high + MARGIN < expected
     {
         let sentence = format!(
             "Users pick less than model {id} expects: {}, where it expects {}. Last look {looked}.",
@@ -151,7 +155,7 @@ fn without_alarm(view: &View, stored: &Stored) -> Health {
                 .clone()
                 .or_else(|| Some(report.drift.as_ref()?.sentence.clone()));
             let why = why.unwrap_or_else(|| "there are too few requests".to_owned());
-            let sentence = format!("Model {id} answers. No verdict yet: {why}");
+            let sentence = format!("Model {id} answers. {}", capital(&why));
             say(Level::Unknown, "No verdict yet", sentence)
         }
     }
@@ -180,4 +184,15 @@ fn picks(report: &WatchReport) -> String {
         ),
         _ => String::new(),
     }
+}
+
+/// A sentence's beginning.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    let text = first.unwrap_or_default() + letters.as_str();
+    text.strip_prefix("No verdict: ")
+        .map_or(text.clone(), capital)
 }

@@ -19,7 +19,7 @@ pub(super) fn models(view: &View, stored: &Stored) -> Markup {
         section aria-labelledby="models" {
             h2 #models { "Models" }
             @if stored.models.is_empty() {
-                p { "There is none yet. The first is trained when there are enough answers." }
+                p { "There is none yet: " code { "mlp train" } " makes the first as soon as there are answers." }
             } @else {
                 (table(view, first, "Models, the newest first."))
                 @if !rest.is_empty() {

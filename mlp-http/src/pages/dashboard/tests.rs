@@ -158,7 +158,7 @@ fn the_line_says_what_is_the_matter() {
             "Well",
         ),
         (
-            Some(with(vec![report(DriftVerdict::Calm, 0.80)])),
+            Some(with(vec![report(DriftVerdict::Calm, 0.75)])),
             Level::Watch,
             "Fewer picks",
         ),

@@ -42,8 +42,10 @@ impl Stored {
             .find(|m| m.status == ModelStatus::Champion)
     }
 
+    /// The newest look by schedule, or, where nobody else looks, the one that was asked for.
     pub fn newest(&self) -> Option<&WatchReport> {
-        self.reports.first()
+        let mut by_schedule = self.reports.iter().filter(|report| !report.is_by_hand());
+        by_schedule.next().or(self.reports.first())
     }
 }
 

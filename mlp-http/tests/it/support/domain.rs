@@ -104,6 +104,7 @@ impl Domain {
             train: Default::default(),
             test: Default::default(),
             reference: None,
+            pick_curve: None,
         };
         artifact.to_json()
     }
