@@ -464,6 +464,49 @@ fn the_demo_tells_its_story_as_json() {
 }
 
 #[test]
+fn a_demo_that_is_interrupted_tells_what_was_until_then() {
+    use std::io::{BufRead, BufReader, Read};
+    let dir = tempfile::tempdir().unwrap();
+    let json = dir.path().join("demo.json");
+    let mut child = mlp(dir.path())
+        .args(["demo", "--bind", "127.0.0.1:0", "--json"])
+        .arg(&json)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("the first model is trained") {
+        line.clear();
+        assert_ne!(told.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+    for words in ["interrupted: what follows", "1 model: 1 champion", "(calm)"] {
+        assert!(rest.contains(words), "no `{words}`:\n{rest}");
+    }
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!(summary["interrupted"], true);
+    assert!(summary["sessions"].as_u64() > Some(0), "{summary}");
+    assert_eq!(summary["models"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&summary["errors"], &summary["lost"]),
+        (&0.into(), &0.into())
+    );
+}
+
+#[test]
 fn a_dotenv_file_is_read_and_the_environment_wins() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(".env"), "MLP_DATA_DIR=from_file\n").unwrap();

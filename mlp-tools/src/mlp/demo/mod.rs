@@ -155,14 +155,9 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
     let memory = memory(demo, &context)?;
     let told = runtime.block_on(follow::tell(demo, memory, address, &mut story));
     drop(runtime);
-    match told {
-        Ok(true) => {}
-        // Interrupted: a summary of half a story is still told.
-        Ok(false) => story.tell("interrupted", "the story ends early"),
-        Err(error) => {
-            server.stop()?;
-            return Err(error);
-        }
+    if let Err(error) = told {
+        server.stop()?;
+        return Err(error);
     }
     let summary = story.summary();
     print!("{}", summary.text());
@@ -170,7 +165,7 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
         serde_json::to_writer_pretty(&file, &summary)
             .map_err(|e| Error::file("write", path)(e.into()))?;
     }
-    if !demo.exit && matches!(told, Ok(true)) {
+    if !demo.exit && !summary.interrupted {
         say!(
             "\nThe server stays up at http://{address} with {}; Ctrl-C stops it.",
             context.database

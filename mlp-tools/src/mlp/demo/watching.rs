@@ -182,11 +182,12 @@ mod tests {
     }
 
     fn texts(news: &[News]) -> Vec<&str> {
-        let text = |news| match news {
-            &News::Model { ref text, .. } => Some(text.as_str()),
-            _ => None,
-        };
-        news.iter().filter_map(text).collect()
+        (news.iter())
+            .filter_map(|news| match news {
+                News::Model { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
     }
 
     #[test]
