@@ -8,6 +8,7 @@ use mlp_core::Family;
 use mlp_store::{EXPLORATION_SETTING, Store};
 use mlp_worker::{FitRequest, TriggerOptions, WatchOptions, WorkerOptions};
 
+use super::arguments::whole;
 use super::begin::Beginning;
 use super::celery::Celery;
 use super::context::Context;
@@ -79,7 +80,7 @@ pub struct Learning {
     pub webhook: Option<String>,
 
     /// A PEM file of the authorities that the webhook's `https://` host is verified by, instead of
-    /// the system's
+    /// the system's; needs `--webhook`
     #[arg(long, env = "MLP_WEBHOOK_CA_FILE", value_name = "FILE")]
     pub webhook_ca: Option<String>,
 }
@@ -103,6 +104,7 @@ pub struct Retraining {
         long,
         env = "MLP_RETRAIN_ANSWERS",
         default_value_t = 0,
+        value_parser = whole::<usize>(0, u64::MAX),
         value_name = "N"
     )]
     pub retrain_answers: usize,

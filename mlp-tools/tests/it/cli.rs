@@ -110,7 +110,26 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
         2,
         &["Usage: mlp db prune --days <DAYS> [--explored]"],
     );
-    fails(data, &["up", "--settle", "-1"], 2, &["-1"]);
+    for (args, limit) in [
+        (&["up", "--settle", "-1"][..], "from 0 to 30 days"),
+        (&["train", "--settle", "-5"], "from 0 to 30 days"),
+        (&["train", "--l2", "-1"], "a number from 0"),
+        (&["train", "--k-best", "-1"], "a whole number from 0"),
+        (&["up", "--watch-every", "-1"], "from 0.1 to"),
+        (&["drift", "--history", "-3"], "1..=10000"),
+    ] {
+        fails(data, args, 2, &[limit]);
+    }
+    fails(
+        data,
+        &["evaluate", "--l2", "3"],
+        2,
+        &["`--l2` needs `--split` or `--simulated`"],
+    );
+    fails(data, &["--database", "x", "demo"], 2, &["changes nothing"]);
+    // A variable speaks to all commands.
+    let (code, _, stderr) = run(mlp(data).arg("evaluate").env("MLP_L2", "3"));
+    assert!(code == 1 && stderr.contains("no champion"), "{stderr}");
     for lease in ["0.1", "3601", "NaN"] {
         fails(data, &["worker", "--lease", lease], 2, &[lease, "0.5"]);
     }
