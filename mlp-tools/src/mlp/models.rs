@@ -178,7 +178,9 @@ fn decide(store: &dyn Store, model: i64, kind: DecisionKind, reason: &str) -> Re
         Ok(())
     } else {
         Err(Error::run(match kind {
-            DecisionKind::Rollback => "there was no champion before this one".to_owned(),
+            DecisionKind::Rollback => "there was no champion before this one: \
+                `mlp models promote N` makes any model champion, `mlp models list` shows them"
+                .to_owned(),
             _ => format!("there is no model `{model}`: see `mlp models list`"),
         }))
     }

@@ -215,7 +215,12 @@ fn what_goes_wrong_exits_with_1_and_says_what() {
     );
     fails(data, &["models", "show"], 1, &["mlp train"]);
     fails(data, &["models", "promote", "7"], 1, &["`7`"]);
-    fails(data, &["models", "rollback"], 1, &["before"]);
+    fails(
+        data,
+        &["models", "rollback"],
+        1,
+        &["before", "mlp models promote N", "mlp models list"],
+    );
     fails(data, &["train"], 1, &["too few"]);
     fails(data, &["db", "erase", "12"], 1, &["`12`"]);
     fails(data, &["items", "import", "none.tsv"], 1, &["none.tsv"]);
@@ -326,6 +331,14 @@ fn models_are_trained_moved_promoted_and_rolled_back_beside_a_server() {
         &["up", "--bind", "127.0.0.1:0"],
         1,
         &["in use by another server", &server.id().to_string()],
+    );
+    let other = tempfile::tempdir().unwrap();
+    let taken = format!("127.0.0.1:{}", server.port);
+    fails(
+        other.path(),
+        &["up", "--empty", "--bind", &taken],
+        1,
+        &[&taken, "`--bind` names another"],
     );
     assert!(works(data, &["train", "--settle", "0"]).contains("model"));
     let file = data.join("model.json");
