@@ -95,15 +95,6 @@ pub struct Evaluate {
     #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0, u64::MAX))]
     seed: u64,
 
-    #[command(
-        flatten,
-        next_help_heading = "Of a model that is trained here, with --simulated or --split"
-    )]
-    fitting: Fitting,
-
-    #[command(flatten)]
-    configs: Configs,
-
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -111,6 +102,16 @@ pub struct Evaluate {
     /// Also draw a report: the figures, reliability, lift and coefficients, as SVG
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+
+    // The headings hold for all that follows: these stand last.
+    #[command(
+        flatten,
+        next_help_heading = "Of a model that is trained here, with --simulated or --split"
+    )]
+    fitting: Fitting,
+
+    #[command(flatten, next_help_heading = "Of the simulation, with --simulated")]
+    configs: Configs,
 }
 
 /// [`Family`], as the command line names it.

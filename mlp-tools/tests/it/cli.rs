@@ -115,7 +115,7 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
         (&["train", "--settle", "-5"], "from 0 to 30 days"),
         (&["train", "--l2", "-1"], "a number from 0"),
         (&["train", "--k-best", "-1"], "a whole number from 0"),
-        (&["up", "--watch-every", "-1"], "from 0.1 to"),
+        (&["up", "--watch-every", "-1"], "or 0 for never"),
         (&["drift", "--history", "-3"], "1..=10000"),
     ] {
         fails(data, args, 2, &[limit]);
