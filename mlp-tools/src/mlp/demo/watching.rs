@@ -147,7 +147,10 @@ impl Watching {
 
 /// Why an alarm ended, by the report of the look that ended it: the decision itself is in no route.
 fn why_over(report: &WatchReport, alarm: &Alarm) -> String {
-    let agree = format!("the newest {} requests agree", report.window.requests);
+    // Fewer than were looked at, where the change is newer than these.
+    let compared = report.drift.as_ref().map(|drift| drift.window_requests);
+    let compared = compared.unwrap_or(report.window.requests);
+    let agree = format!("the newest {compared} requests agree");
     let name = |id: Option<i64>| id.map_or("no model".to_owned(), |id| format!("model {id}"));
     let (champion, reference) = (name(report.model_id), name(report.reference_model_id));
     if report.reference_model_id != report.model_id {
