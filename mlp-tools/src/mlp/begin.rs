@@ -6,6 +6,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use mlp_store::{AUTO_RETRAIN_SETTING, Store};
 
+use super::arguments::whole;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::seed::{self, Configs};
@@ -26,11 +27,11 @@ pub struct Beginning {
     pub configs: Configs,
 
     /// Sessions of the data set that is made
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(50..=1_000_000))]
+    #[arg(long, default_value_t = 2000, value_parser = whole::<u64>(50, 1_000_000))]
     pub sessions: u64,
 
     /// The seed of the data set that is made
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = 42, value_parser = whole::<u64>(0, u64::MAX))]
     pub seed: u64,
 }
 

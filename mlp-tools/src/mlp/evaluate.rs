@@ -19,6 +19,7 @@ use mlp_store::{Clock, Store, SystemClock};
 use mlp_worker::{DataOptions, SessionData, TrainingOptions};
 use serde_json::json;
 
+use super::arguments::whole;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::fitting::Fitting;
@@ -90,16 +91,9 @@ pub struct Evaluate {
     #[arg(long, value_enum, default_value = "choice")]
     family: FamilyName,
 
-    /// The first seed of a simulation, or what decides which sessions `--split` tests on
-    #[arg(long, default_value_t = 1)]
+    /// With `--simulated` the first seed, with `--split` what decides which sessions are tested on
+    #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0, u64::MAX))]
     seed: u64,
-
-    /// Of a model that is trained here.
-    #[command(flatten)]
-    fitting: Fitting,
-
-    #[command(flatten)]
-    configs: Configs,
 
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
@@ -108,6 +102,16 @@ pub struct Evaluate {
     /// Also draw a report: the figures, reliability, lift and coefficients, as SVG
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+
+    // The headings hold for all that follows: these stand last.
+    #[command(
+        flatten,
+        next_help_heading = "Of a model that is trained here, with --simulated or --split"
+    )]
+    fitting: Fitting,
+
+    #[command(flatten, next_help_heading = "Of the simulation, with --simulated")]
+    configs: Configs,
 }
 
 /// [`Family`], as the command line names it.

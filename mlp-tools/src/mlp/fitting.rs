@@ -4,6 +4,8 @@ use clap::{Args, ValueEnum};
 use mlp_core::Scaling;
 use mlp_worker::{FitRequest, L2};
 
+use super::arguments::whole;
+
 /// How models are fitted.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Fitting {
@@ -18,7 +20,7 @@ pub struct Fitting {
 
     /// Learn from this number of features alone, those with the largest chi² statistic; 0: from
     /// all of them. Default: 0
-    #[arg(long, env = "MLP_K_BEST", value_name = "K")]
+    #[arg(long, env = "MLP_K_BEST", value_name = "K", value_parser = whole::<usize>(0, u64::MAX))]
     k_best: Option<usize>,
 }
 

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use mlp_core::{Entity, Row, Schema};
 use mlp_store::{ItemChange, Items, Store};
 
+use super::arguments::whole;
 use super::context::Context;
 use super::error::{Error, Result};
 
@@ -29,7 +30,7 @@ pub enum Command {
     /// Print the current items as JSON, one a line
     List {
         /// At most so many
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = whole::<usize>(0, u64::MAX))]
         limit: usize,
     },
 }

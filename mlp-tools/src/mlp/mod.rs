@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod arguments;
 mod begin;
 mod celery;
 mod closed_loop;
@@ -104,7 +105,7 @@ pub fn main(
     argv: impl IntoIterator<Item = OsString>,
     dotenv: std::result::Result<(), String>,
 ) -> ExitCode {
-    let cli = match Cli::try_parse_from(argv) {
+    let cli = match arguments::parse(argv) {
         Ok(cli) => cli,
         Err(error) => {
             // Nothing is left to be done where even this cannot be written.

@@ -10,6 +10,7 @@ use mlp_store::{
 };
 use mlp_worker::{TrainingOptions, standing};
 
+use super::arguments::whole;
 use super::context::Context;
 use super::error::{Error, Result};
 
@@ -19,7 +20,7 @@ pub enum Command {
     /// Print the models, the newest first
     List {
         /// At most so many
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = whole::<usize>(0, u64::MAX))]
         limit: usize,
     },
     /// Print a model's lineage, quality and largest weights
@@ -67,7 +68,7 @@ pub enum Command {
     /// Print the decisions, the newest first, and before them how challengers that wait stand now
     Log {
         /// At most so many
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = whole::<usize>(0, u64::MAX))]
         limit: usize,
     },
 }
@@ -177,7 +178,9 @@ fn decide(store: &dyn Store, model: i64, kind: DecisionKind, reason: &str) -> Re
         Ok(())
     } else {
         Err(Error::run(match kind {
-            DecisionKind::Rollback => "there was no champion before this one".to_owned(),
+            DecisionKind::Rollback => "there was no champion before this one: \
+                `mlp models promote N` makes any model champion, `mlp models list` shows them"
+                .to_owned(),
             _ => format!("there is no model `{model}`: see `mlp models list`"),
         }))
     }

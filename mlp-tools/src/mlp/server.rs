@@ -121,8 +121,18 @@ impl Server {
         let app = builder.build().map_err(Error::usage_from)?;
         app.check_exposure(serving.bind)
             .map_err(Error::usage_from)?;
-        let listener = (self.runtime.block_on(async { listen_on(serving.bind) }))
-            .map_err(|e| Error::run(format!("cannot listen on `{}`: {e}", serving.bind)))?;
+        let listener = (self.runtime.block_on(async { listen_on(serving.bind) })).map_err(|e| {
+            let help = match e.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    ": another program listens there; `--bind` names another address"
+                }
+                std::io::ErrorKind::AddrNotAvailable => {
+                    ": no address of this machine; `--bind` names another"
+                }
+                _ => "",
+            };
+            Error::run(format!("cannot listen on `{}`: {e}{help}", serving.bind))
+        })?;
         let address = listener.local_addr().map_err(Error::run)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async {

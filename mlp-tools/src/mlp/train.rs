@@ -11,6 +11,7 @@ use super::context::Context;
 use super::error::{Error, Result};
 use super::evaluate::FamilyName;
 use super::fitting::Fitting;
+use super::settings;
 
 /// Train a model on the answered sessions, compare it with the champion, and decide.
 #[derive(Args, Debug)]
@@ -39,6 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Runs the command.
 pub fn run(train: &Train, context: &Context) -> Result<()> {
+    train.settle.map(settings::settle).transpose()?;
     let store = context.open(false)?;
     let request = TrainingRequest {
         reason: "by hand".to_owned(),

@@ -8,10 +8,11 @@ use mlp_core::Family;
 use mlp_store::{EXPLORATION_SETTING, Store};
 use mlp_worker::{FitRequest, TriggerOptions, WatchOptions, WorkerOptions};
 
+use super::arguments::whole;
 use super::begin::Beginning;
 use super::celery::Celery;
 use super::context::Context;
-use super::error::Result;
+use super::error::{Error, Result};
 use super::evaluate::FamilyName;
 use super::fitting::Fitting;
 use super::server::{Parts, Server};
@@ -79,7 +80,7 @@ pub struct Learning {
     pub webhook: Option<String>,
 
     /// A PEM file of the authorities that the webhook's `https://` host is verified by, instead of
-    /// the system's
+    /// the system's; needs `--webhook`
     #[arg(long, env = "MLP_WEBHOOK_CA_FILE", value_name = "FILE")]
     pub webhook_ca: Option<String>,
 }
@@ -103,6 +104,7 @@ pub struct Retraining {
         long,
         env = "MLP_RETRAIN_ANSWERS",
         default_value_t = 0,
+        value_parser = whole::<usize>(0, u64::MAX),
         value_name = "N"
     )]
     pub retrain_answers: usize,
@@ -155,6 +157,7 @@ impl Retraining {
         Ok(TriggerOptions {
             every: (self.retrain_every != 0.0)
                 .then(|| settings::retraining("retrain-every", self.retrain_every))
+                .map(|every| every.map_err(or_never))
                 .transpose()?,
             answers: (self.retrain_answers > 0).then_some(self.retrain_answers),
             loss: self.retrain_on_loss,
@@ -187,6 +190,11 @@ pub struct Watching {
     pub watch_window: u32,
 }
 
+/// A range's fault, where 0 is in it too.
+fn or_never(error: Error) -> Error {
+    Error::usage(format!("{error}, or 0 for never"))
+}
+
 /// The defaults of `--watch-every` and `--watch-window`.
 const WATCH_EVERY_S: f64 = 60.0;
 const WATCH_WINDOW: u32 = 1000;
@@ -204,7 +212,7 @@ impl Watching {
     fn options(&self) -> Result<WatchOptions> {
         let every = match self.watch_every {
             0.0 => std::time::Duration::ZERO,
-            seconds => settings::watching("watch-every", seconds)?,
+            seconds => settings::watching("watch-every", seconds).map_err(or_never)?,
         };
         Ok(WatchOptions {
             every,

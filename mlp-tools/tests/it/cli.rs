@@ -110,7 +110,26 @@ fn what_is_asked_wrongly_exits_with_2_and_says_what() {
         2,
         &["Usage: mlp db prune --days <DAYS> [--explored]"],
     );
-    fails(data, &["up", "--settle", "-1"], 2, &["-1"]);
+    for (args, limit) in [
+        (&["up", "--settle", "-1"][..], "from 0 to 30 days"),
+        (&["train", "--settle", "-5"], "from 0 to 30 days"),
+        (&["train", "--l2", "-1"], "a number from 0"),
+        (&["train", "--k-best", "-1"], "a whole number from 0"),
+        (&["up", "--watch-every", "-1"], "or 0 for never"),
+        (&["drift", "--history", "-3"], "1..=10000"),
+    ] {
+        fails(data, args, 2, &[limit]);
+    }
+    fails(
+        data,
+        &["evaluate", "--l2", "3"],
+        2,
+        &["`--l2` needs `--split` or `--simulated`"],
+    );
+    fails(data, &["--database", "x", "demo"], 2, &["changes nothing"]);
+    // A variable speaks to all commands.
+    let (code, _, stderr) = run(mlp(data).arg("evaluate").env("MLP_L2", "3"));
+    assert!(code == 1 && stderr.contains("no champion"), "{stderr}");
     for lease in ["0.1", "3601", "NaN"] {
         fails(data, &["worker", "--lease", lease], 2, &[lease, "0.5"]);
     }
@@ -196,7 +215,12 @@ fn what_goes_wrong_exits_with_1_and_says_what() {
     );
     fails(data, &["models", "show"], 1, &["mlp train"]);
     fails(data, &["models", "promote", "7"], 1, &["`7`"]);
-    fails(data, &["models", "rollback"], 1, &["before"]);
+    fails(
+        data,
+        &["models", "rollback"],
+        1,
+        &["before", "mlp models promote N", "mlp models list"],
+    );
     fails(data, &["train"], 1, &["too few"]);
     fails(data, &["db", "erase", "12"], 1, &["`12`"]);
     fails(data, &["items", "import", "none.tsv"], 1, &["none.tsv"]);
@@ -307,6 +331,14 @@ fn models_are_trained_moved_promoted_and_rolled_back_beside_a_server() {
         &["up", "--bind", "127.0.0.1:0"],
         1,
         &["in use by another server", &server.id().to_string()],
+    );
+    let other = tempfile::tempdir().unwrap();
+    let taken = format!("127.0.0.1:{}", server.port);
+    fails(
+        other.path(),
+        &["up", "--empty", "--bind", &taken],
+        1,
+        &[&taken, "`--bind` names another"],
     );
     assert!(works(data, &["train", "--settle", "0"]).contains("model"));
     let file = data.join("model.json");
@@ -461,6 +493,49 @@ fn the_demo_tells_its_story_as_json() {
         ],
     );
     assert!(again.contains("60 sessions in"), "{again}");
+}
+
+#[test]
+fn a_demo_that_is_interrupted_tells_what_was_until_then() {
+    use std::io::{BufRead, BufReader, Read};
+    let dir = tempfile::tempdir().unwrap();
+    let json = dir.path().join("demo.json");
+    let mut child = mlp(dir.path())
+        .args(["demo", "--bind", "127.0.0.1:0", "--json"])
+        .arg(&json)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("the first model is trained") {
+        line.clear();
+        assert_ne!(told.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success(), "{rest}");
+    for words in ["interrupted: what follows", "1 model: 1 champion", "(calm)"] {
+        assert!(rest.contains(words), "no `{words}`:\n{rest}");
+    }
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!(summary["interrupted"], true);
+    assert!(summary["sessions"].as_u64() > Some(0), "{summary}");
+    assert_eq!(summary["models"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&summary["errors"], &summary["lost"]),
+        (&0.into(), &0.into())
+    );
 }
 
 #[test]

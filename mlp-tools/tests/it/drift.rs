@@ -90,8 +90,21 @@ fn what_cannot_be_compared_is_told() {
     let file = |name: &str| dir.path().join(name);
     let few = readers(&file("few.csv"), 500, 0, ',');
     let enough = readers(&file("enough.csv"), 2000, 0, ',');
-    let (code, _, error) = run(&mut compare(dir.path(), &few, &enough));
-    assert!(code == 1 && error.contains("no verdict"), "{error}");
+    let (code, told, error) = run(&mut compare(dir.path(), &few, &enough));
+    assert_eq!((code, error.as_str()), (1, ""), "{told}");
+    for words in ["No verdict", "few.csv` has 500 rows", "--fresh-users"] {
+        assert_eq!(told.matches(words).count(), 1, "{words}:\n{told}");
+    }
+    assert!(!told.contains("wrong with a probability"), "{told}");
+    let (code, told, _) = run(&mut compare(
+        dir.path(),
+        &enough,
+        &readers(&file("a.csv"), 9, 0, ','),
+    ));
+    assert!(
+        code == 1 && told.contains("a.csv` has 9 rows, 9 of them"),
+        "{told}"
+    );
     // Under a schema of other users: travel's, which is built in.
     let mut other = mlp(dir.path());
     other.args(["drift", "--reference"]).arg(&enough);
@@ -115,10 +128,11 @@ fn what_cannot_be_compared_is_told() {
 fn the_data_set_of_the_generator_is_read_and_a_database_is_looked_at() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
-    let (code, _, error) = run(mlp(data).args(["drift"]));
+    let (code, told, error) = run(mlp(data).args(["drift"]));
+    assert_eq!((code, error.as_str()), (1, ""), "{told}");
     assert!(
-        code == 1 && error.contains("no verdict: there is no champion yet"),
-        "{error}"
+        told.contains("No verdict: there is no champion yet"),
+        "{told}"
     );
     let (code, told, _) = run(mlp(data).args(["drift", "--history"]));
     assert_eq!(code, 0);
@@ -133,7 +147,8 @@ fn the_data_set_of_the_generator_is_read_and_a_database_is_looked_at() {
     let json = data.join("look.json");
     let (code, told, error) = run(mlp(data).args(["drift", "--json"]).arg(&json));
     // Nobody asked since the training.
-    assert!(code == 1 && error.contains("no verdict"), "{told}\n{error}");
+    assert_eq!((code, error.as_str()), (1, ""), "{told}");
+    assert!(told.contains("No verdict"), "{told}");
     assert!(told.contains("champion     1"), "{told}");
     let text = std::fs::read_to_string(json).unwrap();
     let report: mlp_core::watch::WatchReport = serde_json::from_str(&text).unwrap();

@@ -7,6 +7,7 @@ mod policy;
 use clap::Args;
 use serde::Serialize;
 
+use super::arguments::whole;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::seed::Configs;
@@ -39,7 +40,7 @@ pub struct Simulate {
     seeds: u32,
 
     /// The first seed
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole::<u64>(0, u64::MAX))]
     seed: u64,
 
     /// Only these ways to retrain

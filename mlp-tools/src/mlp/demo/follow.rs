@@ -22,13 +22,13 @@ struct TaskView {
     status: State,
 }
 
-/// Tells the story; `false` where a signal ended it early.
+/// Tells the story, to its end or until a signal comes.
 pub async fn tell(
     demo: &Demo,
     memory: Memory,
     address: SocketAddr,
     story: &mut Story,
-) -> Result<bool> {
+) -> Result<()> {
     let target: Target = format!("http://{address}").parse().map_err(Error::run)?;
     let mut teller = Teller {
         demo,
@@ -37,23 +37,39 @@ pub async fn tell(
         memory: Arc::new(memory),
         watching: Watching::default(),
         begun: 0,
+        signal: listen()?,
     };
     if let Some(token) = demo.serving.token()? {
         teller.client = teller.client.with_token(&token).map_err(Error::run)?;
     }
-    tokio::select! {
-        told = teller.tell(story) => told.map(|()| true),
-        signal = interrupted() => signal.map(|()| false),
+    teller.tell(story).await?;
+    teller.end(story).await?;
+    if !story.interrupted && teller.signal.try_recv().is_ok() {
+        story.interrupt();
     }
+    Ok(())
 }
 
-async fn interrupted() -> Result<()> {
+/// Listens for signals from now on: the first is handed on, a second one ends the process at once.
+fn listen() -> Result<oneshot::Receiver<()>> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::run)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::run)?;
-    tokio::select! {
-        signal = tokio::signal::ctrl_c() => signal.map_err(Error::run),
-        _ = terminate.recv() => Ok(()),
-    }
+    let mut next = async move || {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let (first, heard) = oneshot::channel();
+    tokio::spawn(async move {
+        next().await;
+        // Whoever does not listen any more has ended.
+        let _ = first.send(());
+        next().await;
+        std::process::exit(130);
+    });
+    Ok(heard)
 }
 
 struct Teller<'a> {
@@ -63,6 +79,8 @@ struct Teller<'a> {
     memory: Arc<Memory>,
     watching: Watching,
     begun: u64,
+    /// The signal to end; not to be asked again once it came.
+    signal: oneshot::Receiver<()>,
 }
 
 /// How long the story waits for the first model.
@@ -87,6 +105,9 @@ struct Part<'a> {
 impl Teller<'_> {
     async fn tell(&mut self, story: &mut Story) -> Result<()> {
         self.first_model(story).await?;
+        if story.interrupted {
+            return Ok(());
+        }
         let (demo, noise) = (self.demo, self.demo.noise);
         let calm = demo.calm.min(demo.sessions);
         self.part(
@@ -99,6 +120,9 @@ impl Teller<'_> {
             },
         )
         .await?;
+        if story.interrupted {
+            return Ok(());
+        }
         let looks = self.watching.looks;
         let sentence = self.watching.sentence.clone().unwrap_or_default();
         story.tell(
@@ -107,7 +131,7 @@ impl Teller<'_> {
         );
         let most = demo.sessions - calm;
         if most == 0 {
-            return self.end(story).await;
+            return Ok(());
         }
         story.drift.onset_us = Some(now_us());
         let text = format!(
@@ -127,7 +151,7 @@ impl Teller<'_> {
                 },
             )
             .await?;
-        if story.drift.recovered_us.is_some() {
+        if story.drift.recovered_us.is_some() && !story.interrupted {
             let sessions = after.min(most - came);
             self.part(
                 story,
@@ -140,7 +164,7 @@ impl Teller<'_> {
             )
             .await?;
         }
-        self.end(story).await
+        Ok(())
     }
 
     async fn models(&mut self) -> Result<Vec<ModelView>> {
@@ -160,11 +184,18 @@ impl Teller<'_> {
             if Instant::now() >= end {
                 return Err(Error::run("the first model was not trained in time"));
             }
-            sleep(Duration::from_millis(20)).await;
+            tokio::select! {
+                _ = &mut self.signal => {
+                    story.interrupt();
+                    return Ok(());
+                }
+                () = sleep(Duration::from_millis(20)) => {}
+            }
         }
     }
 
-    /// Lets users come while what is new is told; gives the number of sessions.
+    /// Lets users come while what is new is told; gives the number of sessions. Where a signal comes,
+    /// who is there may finish, and nobody comes any more.
     async fn part(&mut self, story: &mut Story, part: Part<'_>) -> Result<u64> {
         let (stop, stopped) = oneshot::channel::<()>();
         let plan = self.plan(&part)?;
@@ -178,6 +209,10 @@ impl Teller<'_> {
         let report: Report = loop {
             tokio::select! {
                 report = &mut traffic => break report,
+                _ = &mut self.signal, if !story.interrupted => {
+                    story.interrupt();
+                    stop.take();
+                }
                 () = sleep(LOOK_EVERY) => {
                     self.look(story).await?;
                     if part.until_over && story.drift.recovered_us.is_some() {

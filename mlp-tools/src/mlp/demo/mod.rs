@@ -14,6 +14,7 @@ use mlp_data::{UserConfig, dataset};
 
 use self::memory::Memory;
 use self::story::Story;
+use super::arguments::whole;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::fitting::Fitting;
@@ -29,7 +30,8 @@ use super::up::{Learning, Retraining, Watching};
 /// the public API; only the summary asks the simulator how good the lists were.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The data is in `demo` under the data directory, made anew each time.\n\n\
+    after_help = "The data is in `demo` under the data directory, made anew each time: \
+    `--database` is refused.\n\n\
     Examples:\n  mlp demo\n  mlp demo --seed 7 --exit --json demo.json\n  \
     mlp demo --noise 0.05 --sessions 40000    a drift that is harder to see"
 )]
@@ -45,20 +47,20 @@ pub struct Demo {
     pub noisy_configs: Option<PathBuf>,
 
     /// Another seed is another story
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = 42, value_parser = whole::<u64>(0, u64::MAX))]
     pub seed: u64,
 
     /// Sessions of the past that the first model is trained on, and judged by; traffic is held against
     /// their requests, of which there must be 1,000
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1000..=100_000))]
+    #[arg(long, default_value_t = 2000, value_parser = whole::<u64>(1000, 100_000))]
     pub past: u64,
 
     /// Sessions of simulated users, at the most: the story ends when the drift is dealt with
-    #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(u64).range(50..=10_000_000))]
+    #[arg(long, default_value_t = 16_000, value_parser = whole::<u64>(50, 10_000_000))]
     pub sessions: u64,
 
     /// Of them, those before drift sets in
-    #[arg(long, default_value_t = 2000, value_name = "SESSIONS")]
+    #[arg(long, default_value_t = 2000, value_name = "SESSIONS", value_parser = whole::<u64>(0, u64::MAX))]
     pub calm: u64,
 
     /// The share of noisy users from then on
@@ -155,14 +157,9 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
     let memory = memory(demo, &context)?;
     let told = runtime.block_on(follow::tell(demo, memory, address, &mut story));
     drop(runtime);
-    match told {
-        Ok(true) => {}
-        // Interrupted: a summary of half a story is still told.
-        Ok(false) => story.tell("interrupted", "the story ends early"),
-        Err(error) => {
-            server.stop()?;
-            return Err(error);
-        }
+    if let Err(error) = told {
+        server.stop()?;
+        return Err(error);
     }
     let summary = story.summary();
     print!("{}", summary.text());
@@ -170,7 +167,7 @@ pub fn run(demo: &Demo, context: &Context) -> Result<()> {
         serde_json::to_writer_pretty(&file, &summary)
             .map_err(|e| Error::file("write", path)(e.into()))?;
     }
-    if !demo.exit && matches!(told, Ok(true)) {
+    if !demo.exit && !summary.interrupted {
         say!(
             "\nThe server stays up at http://{address} with {}; Ctrl-C stops it.",
             context.database

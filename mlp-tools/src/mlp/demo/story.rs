@@ -27,6 +27,8 @@ pub struct Story {
     pub drift: Drift,
     /// The simulator's truth of each part.
     pub truth: Vec<Truth>,
+    /// Whether a signal ended it early.
+    pub interrupted: bool,
 }
 
 /// What became of the drift, in microseconds since 1970.
@@ -83,6 +85,8 @@ pub struct Model {
 /// The summary, as printed and as written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
+    /// Whether a signal ended the story early: the rest is what was until then.
+    pub interrupted: bool,
     /// Completed sessions.
     pub sessions: u64,
     /// Of them, those that were answered.
@@ -134,7 +138,14 @@ impl Story {
             models: Vec::new(),
             drift: Drift::default(),
             truth: Vec::new(),
+            interrupted: false,
         }
+    }
+
+    /// A signal came.
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+        self.tell("interrupted", "the story ends early");
     }
 
     /// Tells what happens, and keeps it.
@@ -165,6 +176,7 @@ impl Story {
         let begun_us = self.begun_us;
         let seconds = move |us: Option<i64>| us.map(|us| (us - begun_us) as f64 / 1e6);
         Summary {
+            interrupted: self.interrupted,
             drift_onset_s: seconds(self.drift.onset_us),
             drift_detected_s: seconds(self.drift.detected_us),
             drift_detected_requests: self.drift.noisy,
@@ -200,10 +212,19 @@ impl Summary {
             *places.entry(model.status.as_str()).or_default() += 1;
         }
         let places: Vec<String> = places.iter().map(|(s, n)| format!("{n} {s}")).collect();
+        let interrupted = match self.interrupted {
+            true => "interrupted: what follows is what was until then\n",
+            false => "",
+        };
+        let models = match self.models.len() {
+            0 => "no models".to_owned(),
+            1 => format!("1 model: {}", places.join(", ")),
+            n => format!("{n} models: {}", places.join(", ")),
+        };
         format!(
-            "\n{} sessions in {:.1} s, {} answered, {} errors, {} lost\n\
+            "\n{interrupted}{} sessions in {:.1} s, {} answered, {} errors, {} lost\n\
              pick rate {} in the first fifth, {} in the last\n\
-             {}\n{}{} models: {}\n",
+             {}\n{}{models}\n",
             self.sessions,
             self.seconds,
             self.answered,
@@ -213,8 +234,6 @@ impl Summary {
             share(self.pick_rate_last),
             self.drift_text(),
             self.truth_text(),
-            self.models.len(),
-            places.join(", "),
         )
     }
 

@@ -2,13 +2,20 @@
 
 use std::path::Path;
 
-use mlp_core::drift::{DriftReport, Policy, ProfileBuilder, Window, check};
+use mlp_core::drift::{
+    DriftReport, DriftVerdict, LEAST_REFERENCE, Policy, ProfileBuilder, Window, check,
+};
 use mlp_core::{Entity, Row, Value};
 
 use super::super::error::{Error, Result};
 
-/// Holds the users of one file against those of another, by one look.
-pub(super) fn compare(user: &Entity, reference: &Path, current: &Path) -> Result<DriftReport> {
+/// Holds the users of one file against those of another, by one look; and what may help where that
+/// gives no verdict.
+pub(super) fn compare(
+    user: &Entity,
+    reference: &Path,
+    current: &Path,
+) -> Result<(DriftReport, Option<String>)> {
     let entity = lenient(user);
     let mut profile = ProfileBuilder::new(&entity);
     // A line is as good a time as any: the order is all that counts.
@@ -17,10 +24,29 @@ pub(super) fn compare(user: &Entity, reference: &Path, current: &Path) -> Result
     }
     let profile = profile.finish();
     let mut window = Window::new(&profile, &entity).map_err(Error::run)?;
+    let mut n_current = 0;
     for (line, row) in (0..).zip(rows(&entity, current)?) {
         window.push(&row, None, line);
+        n_current += 1;
     }
-    Ok(check(&window, Policy::one_look()))
+    let report = check(&window, Policy::one_look());
+    let few = report.verdict == DriftVerdict::TooFew;
+    let (path, rows, distinct) = match report.reference_requests < LEAST_REFERENCE {
+        true => (reference, profile.requests, report.reference_requests),
+        false => (current, n_current, report.window_requests),
+    };
+    let hint = few.then(|| few_distinct(path, rows, distinct));
+    Ok((report, hint))
+}
+
+/// What to do about a file with too few: more rows of the same users would not help.
+fn few_distinct(path: &Path, rows: u64, distinct: u64) -> String {
+    format!(
+        "`{}` has {rows} rows, {distinct} of them distinct: repeated requests count once. In a data set \
+         of dataset_generator more sessions bring no other users, `--fresh-users` makes one anew for \
+         each session",
+        path.display()
+    )
 }
 
 /// The entity without the need of what is no feature: an export need not tell anybody's name.

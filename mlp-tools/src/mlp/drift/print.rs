@@ -25,9 +25,9 @@ pub(super) fn watch(report: &WatchReport) {
     }
     say!("");
     match &report.drift {
-        Some(found) => drift(found),
+        Some(found) => drift(found, None),
         None => say!(
-            "no verdict: {}",
+            "No verdict: {}",
             report.no_drift.as_deref().unwrap_or("unknown")
         ),
     }
@@ -35,15 +35,23 @@ pub(super) fn watch(report: &WatchReport) {
     quality(&report.quality);
 }
 
-/// Prints a report on drift.
-pub(super) fn drift(report: &DriftReport) {
+/// Prints a report on drift, and what may help.
+pub(super) fn drift(report: &DriftReport, hint: Option<&str>) {
     say!("{}", report.sentence);
+    if let Some(hint) = hint {
+        say!("{hint}");
+    }
+    let sure = match report.verdict {
+        DriftVerdict::TooFew => String::new(),
+        DriftVerdict::Calm | DriftVerdict::Drift => format!(
+            ", wrong with a probability of at most {:.2}%",
+            100.0 * report.alpha
+        ),
+    };
     say!(
-        "{} requests against a reference of {} distinct ones, wrong with a probability of at most \
-         {:.2}%",
+        "{} requests against a reference of {} distinct ones{sure}",
         report.window_requests,
-        report.reference_requests,
-        100.0 * report.alpha
+        report.reference_requests
     );
     say!("");
     let width = report.features.iter().map(|f| f.name.len());
@@ -96,6 +104,8 @@ fn row(feature: &FeatureDrift, width: usize) {
 fn probability(p: f64) -> String {
     match p {
         _ if p >= 0.001 => format!("{p:.3}"),
+        // As small as numbers get: it is not 0.
+        _ if p < 1e-300 => "<1e-300".to_owned(),
         _ => format!("{p:.0e}"),
     }
 }
@@ -170,5 +180,17 @@ pub(super) fn history(reports: &[WatchReport]) {
             time(report.created_us),
             said.or(report.no_drift.as_deref()).unwrap_or_default()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::probability;
+
+    #[test]
+    fn no_probability_is_printed_as_zero() {
+        let told = [0.73, 0.001, 2e-9, 1e-299, 1e-301, 0.0].map(probability);
+        let wanted = ["0.730", "0.001", "2e-9", "1e-299", "<1e-300", "<1e-300"];
+        assert_eq!(told, wanted);
     }
 }
