@@ -68,7 +68,8 @@ impl Repeated {
 }
 
 /// The artifact, whoever was champion when it was made, and whoever else asked meanwhile: requests
-/// that nobody answered yet are in its reference, and it has learned nothing of them.
+/// that nobody answered yet are in its reference, and it has learned nothing of them. What it expects
+/// of its best lists it may have from the champion.
 fn apart_from_parent(artifact: &str) -> Option<Artifact> {
     let artifact = Artifact::from_json(artifact).ok()?;
     Some(Artifact {
@@ -77,6 +78,7 @@ fn apart_from_parent(artifact: &str) -> Option<Artifact> {
             ..artifact.lineage
         },
         reference: None,
+        pick_curve: None,
         ..artifact
     })
 }

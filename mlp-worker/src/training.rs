@@ -130,7 +130,11 @@ pub(crate) fn train_at(
         parent: champion.as_ref().map(|model| model.model_id),
         ..Lineage::default()
     };
-    let mut artifact = fit(schema, &data.training, &options.fit, lineage)?;
+    let fitting = FitOptions {
+        most_picks: (options.fit.most_picks).or_else(|| champion.as_ref().and_then(most_picks)),
+        ..options.fit.clone()
+    };
+    let mut artifact = fit(schema, &data.training, &fitting, lineage)?;
     let challenger = artifact.model(schema)?;
     let since_us = data.since_us.unwrap_or(i64::MIN);
     artifact.reference = Some(reference(store, schema, &challenger, (since_us, now_us))?);
@@ -162,6 +166,12 @@ pub(crate) fn train_at(
 fn changed_us(champion: &ModelRow) -> Option<i64> {
     let artifact = Artifact::from_json(&champion.artifact).ok()?;
     artifact.lineage.judged_from_us
+}
+
+/// What the best of the champion's lists reach.
+fn most_picks(champion: &ModelRow) -> Option<f64> {
+    let artifact = Artifact::from_json(&champion.artifact).ok()?;
+    Some(artifact.pick_curve?.most)
 }
 
 /// The champion's model, where it can be used: one of another schema is no champion to beat.

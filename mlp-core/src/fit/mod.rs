@@ -100,12 +100,17 @@ pub fn fit(
         .model(schema)
         .map_err(|e| FitError::Solver(e.to_string()))?;
     artifact.test = model.evaluate(&PairTable::new(&schema.features, test))?;
-    artifact.pick_curve = pick_curve(schema, &model, sessions);
+    artifact.pick_curve = pick_curve(schema, &model, sessions, options.most_picks);
     Ok(artifact)
 }
 
 /// How often lists are picked from by what the model expects of them.
-fn pick_curve(schema: &Schema, model: &LinearModel, sessions: &[Session]) -> Option<PickCurve> {
+fn pick_curve(
+    schema: &Schema,
+    model: &LinearModel,
+    sessions: &[Session],
+    most: Option<f64>,
+) -> Option<PickCurve> {
     let from = sessions.len().saturating_sub(PickCurve::MOST);
     let table = PairTable::new(&schema.features, &sessions[from..]);
     let p = model.choice_probabilities(&table);
@@ -114,7 +119,7 @@ fn pick_curve(schema: &Schema, model: &LinearModel, sessions: &[Session]) -> Opt
     let picked: Vec<bool> = lists()
         .map(|rows| table.labels()[rows].contains(&true))
         .collect();
-    PickCurve::fit(&expected, &picked)
+    PickCurve::fit(&expected, &picked, most)
 }
 
 /// [`fit`] of a logistic model, whatever family the options name.

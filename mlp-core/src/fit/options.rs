@@ -27,6 +27,10 @@ pub struct FitOptions {
     /// The share of the sessions, the last ones, that are kept from the fit to test it. Default
     /// 0.2.
     pub test_share: f64,
+    /// The share of users who can be won by the best of lists, [`most`](crate::watch::PickCurve::most),
+    /// where it is known, as from an earlier model: under
+    /// [`ENOUGH`](crate::watch::PickCurve::ENOUGH) lists tell too little of it. Default none.
+    pub most_picks: Option<f64>,
 }
 
 impl Default for FitOptions {
@@ -40,6 +44,7 @@ impl Default for FitOptions {
             k_best: None,
             start: None,
             test_share: 0.2,
+            most_picks: None,
         }
     }
 }

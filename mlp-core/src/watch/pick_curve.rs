@@ -34,14 +34,20 @@ impl PickCurve {
     /// The fewest lists that a curve is fitted to.
     pub const LEAST: usize = 100;
 
+    /// So many lists tell what the best ones reach; of fewer it is off by more than a twentieth at
+    /// times.
+    pub const ENOUGH: usize = 500;
+
     /// The most that are looked at, the last of them.
     pub(crate) const MOST: usize = 20_000;
 
     /// Of lists of which the model expects `expected` (0 to 1), and whether one of their items was
     /// picked, shape `(n_lists,)` both; of the greatest likelihood but for a penalty on shift and slope
     /// that is worth about one list, by expectation and maximisation over who would leave any list.
-    /// `None` of fewer than [`PickCurve::LEAST`], or where all or none of them are picked from.
-    pub fn fit(expected: &[f64], picked: &[bool]) -> Option<Self> {
+    /// Of fewer than [`PickCurve::ENOUGH`] the height is `most`, where that is known (over 0, at most
+    /// 1): it is a habit of the users, not of the model. `None` of fewer than [`PickCurve::LEAST`], or
+    /// where all or none of them are picked from.
+    pub fn fit(expected: &[f64], picked: &[bool], most: Option<f64>) -> Option<Self> {
         let n = expected.len().min(picked.len());
         let from = n.saturating_sub(Self::MOST);
         let lists: Vec<(f64, bool)> = (expected[from..n].iter())
@@ -52,14 +58,16 @@ impl PickCurve {
         if lists.len() < Self::LEAST || picks == 0 || picks == lists.len() {
             return None;
         }
+        let known = most.filter(|most| lists.len() < Self::ENOUGH && *most > 0.0 && *most <= 1.0);
         let mut curve = Self {
-            most: 0.95,
+            most: known.unwrap_or(0.95),
             shift: 0.0,
             slope: 1.0,
         };
         for _ in 0..ROUNDS {
             let before = curve;
             curve = curve.improved(&lists);
+            curve.most = known.unwrap_or(curve.most);
             if before.is_near(&curve) {
                 break;
             }
@@ -173,7 +181,7 @@ mod tests {
             },
         ] {
             let (expected, picked) = lists(made, 100, 200);
-            let found = PickCurve::fit(&expected, &picked).unwrap();
+            let found = PickCurve::fit(&expected, &picked, None).unwrap();
             for p in [0.05, 0.3, 0.6, 0.9, 0.99, 0.999] {
                 let (a, b) = (made.rate(p), found.rate(p));
                 assert!((a - b).abs() < 0.015, "{made:?} {found:?} at {p}: {a} {b}");
@@ -183,16 +191,32 @@ mod tests {
 
     #[test]
     fn what_cannot_be_fitted_is_not() {
-        assert_eq!(PickCurve::fit(&[0.5; 99], &[true; 99]), None);
-        assert_eq!(PickCurve::fit(&[0.5; 200], &[true; 200]), None);
-        assert_eq!(PickCurve::fit(&[0.5; 200], &[false; 200]), None);
+        assert_eq!(PickCurve::fit(&[0.5; 99], &[true; 99], None), None);
+        assert_eq!(PickCurve::fit(&[0.5; 200], &[true; 200], None), None);
+        assert_eq!(PickCurve::fit(&[0.5; 200], &[false; 200], None), None);
         // Expectations out of range do no harm.
         let picked: Vec<bool> = (0..200).map(|i| i % 3 == 0).collect();
         for odd in [0.0, 1.0, -3.0, 7.0, f64::NAN] {
-            if let Some(curve) = PickCurve::fit(&[odd; 200], &picked) {
+            if let Some(curve) = PickCurve::fit(&[odd; 200], &picked, None) {
                 let rate = curve.rate(0.5);
                 assert!((0.0..=1.0).contains(&rate), "{odd}: {curve:?}");
             }
         }
+    }
+
+    #[test]
+    fn few_lists_take_the_height_that_is_known() {
+        let made = PickCurve {
+            most: 0.8,
+            shift: 0.0,
+            slope: 1.0,
+        };
+        let height = |lists: (Vec<f64>, Vec<bool>), most| {
+            PickCurve::fit(&lists.0, &lists.1, most).map(|curve| curve.most)
+        };
+        assert_eq!(height(lists(made, 20, 20), Some(0.9)), Some(0.9));
+        assert_ne!(height(lists(made, 20, 20), None), Some(0.9));
+        assert_ne!(height(lists(made, 20, 20), Some(7.0)), Some(7.0));
+        assert_ne!(height(lists(made, 20, 50), Some(0.9)), Some(0.9));
     }
 }

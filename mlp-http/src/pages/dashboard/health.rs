@@ -1,7 +1,7 @@
 //! Whether it is well, in one line.
 
 use mlp_core::drift::DriftVerdict;
-use mlp_core::watch::{PickRate, WatchReport};
+use mlp_core::watch::{PickCurve, PickRate, WatchReport};
 
 use super::view::{Stored, View};
 use crate::pages::words;
@@ -120,7 +120,9 @@ fn without_alarm(view: &View, stored: &Stored) -> Health {
         );
         return say(Level::Unknown, "Not looked yet", sentence);
     }
-    if let Some(rate) = champion_rate(report)
+    // One of fewer cannot tell what its best lists come to.
+    if champion.sessions >= PickCurve::ENOUGH as u64
+        && let Some(rate) = champion_rate(report)
         && let (Some(found), Some(high), Some(expected)) = (rate.rate, rate.high, rate.expected)
         && high + MARGIN < expected
     {
