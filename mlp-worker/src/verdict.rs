@@ -41,7 +41,7 @@ pub(crate) fn of_gate(
     options: &GateOptions,
     switches: &Switches,
 ) -> NewDecision {
-    let compared = compared(report, champion);
+    let compared = compared(report, champion, options);
     let (kind, reason) = match report.because {
         Because::NoChampion => (
             DecisionKind::Promote,
@@ -110,7 +110,7 @@ pub(crate) fn of_gate(
     }
 }
 
-fn compared(report: &GateReport, champion: Option<i64>) -> String {
+fn compared(report: &GateReport, champion: Option<i64>, options: &GateOptions) -> String {
     let number = |x: Option<f64>| x.map_or("undefined".to_owned(), |x| format!("{x:.4}"));
     let interval = |x: Option<Interval>| {
         x.map_or("undefined".to_owned(), |x| {
@@ -119,12 +119,13 @@ fn compared(report: &GateReport, champion: Option<i64>) -> String {
     };
     format!(
         "on {} judging sessions with {} picks log loss of the choice {} against {} of model {} \
-         (improved by {}, outliers clipped), precision@1 {} against {} ({})",
+         (gain of a session, within ±{}: {}), precision@1 {} against {} ({})",
         report.sessions,
         report.picked,
         number(report.challenger_log_loss),
         number(report.champion_log_loss),
         champion.unwrap_or_default(),
+        options.clip,
         interval(report.improvement),
         number(report.challenger_precision_at_1),
         number(report.champion_precision_at_1),

@@ -1,5 +1,6 @@
 //! Names and numbers as people read them.
 
+use maud::{Markup, html};
 use mlp_core::{Column, FieldType, Value};
 
 /// `page count` of `page_count`, `genre is poetry` of `genre=poetry`.
@@ -22,6 +23,15 @@ pub(super) fn title(name: &str) -> String {
     match letters.next() {
         Some(first) => first.to_uppercase().chain(letters).collect(),
         None => name,
+    }
+}
+
+/// A sentence whose `names` stand between back-ticks.
+pub(super) fn sentence(text: &str) -> Markup {
+    html! {
+        @for (i, part) in text.split('`').enumerate() {
+            @if i % 2 == 1 { code { (part) } } @else { (part) }
+        }
     }
 }
 

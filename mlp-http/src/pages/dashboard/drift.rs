@@ -32,7 +32,7 @@ fn found(drift: &DriftReport, looked: &str) -> Markup {
     };
     let (changed, calm): (Vec<_>, Vec<_>) = drift.features.iter().partition(|f| f.drifted);
     html! {
-        p #verdict class={ "notice " (class) } { (drift.sentence) }
+        p #verdict class={ "notice " (class) } { (words::sentence(&drift.sentence)) }
         p .help {
             (words::count(drift.window_requests)) " requests, last looked at " (looked) ", against "
             (words::count(drift.reference_requests)) " of the reference; "

@@ -49,7 +49,7 @@ fn live(schema: &Schema, view: &View) -> Markup {
         Level::Bad => "bad",
     };
     html! {
-        p #well class={ "notice well " (class) } role="status" { strong { (word) "." } " " (sentence) }
+        p #well class={ "notice well " (class) } role="status" { strong { (word) "." } " " (words::sentence(&sentence)) }
         (tiles(schema, view))
         (traffic::section(view))
         @if let Some(stored) = &view.stored {

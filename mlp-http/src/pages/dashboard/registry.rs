@@ -104,7 +104,7 @@ pub(super) fn decisions(view: &View, stored: &Stored) -> Markup {
                                     } }
                                     th scope="row" { (d.decision.kind.name()) }
                                     td { (d.model_id) }
-                                    td .why { (d.decision.reason) }
+                                    td .why { (words::sentence(&d.decision.reason)) }
                                 }
                             }
                         }
