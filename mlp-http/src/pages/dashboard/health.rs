@@ -3,7 +3,7 @@
 use mlp_core::drift::DriftVerdict;
 use mlp_core::watch::{PickCurve, PickRate, WatchReport};
 
-use super::view::{Stored, View};
+use super::view::{ModelView, Stored, View};
 use crate::pages::words;
 
 /// How bad it is.
@@ -120,8 +120,7 @@ fn without_alarm(view: &View, stored: &Stored) -> Health {
         );
         return say(Level::Unknown, "Not looked yet", sentence);
     }
-    // One of fewer cannot tell what its best lists come to.
-    if champion.sessions >= PickCurve::ENOUGH as u64
+    if knows_its_best(champion)
         && let Some(rate) = champion_rate(report)
         && let (Some(found), Some(high), Some(expected)) = (rate.rate, rate.high, rate.expected)
         && high + MARGIN < expected
@@ -135,7 +134,7 @@ fn without_alarm(view: &View, stored: &Stored) -> Health {
     }
     match report.drift.as_ref().map(|drift| drift.verdict) {
         Some(DriftVerdict::Calm) => {
-            let picks = picks(report);
+            let picks = picks(report, knows_its_best(champion));
             let sentence = format!(
                 "Model {id} sees the traffic that it was trained on{picks}. Last look {looked}."
             );
@@ -173,18 +172,27 @@ pub(super) fn champion_rate(report: &WatchReport) -> Option<&PickRate> {
         .find(|rate| rate.model_id == id)
 }
 
-fn picks(report: &WatchReport) -> String {
-    match champion_rate(report) {
-        Some(PickRate {
-            rate: Some(rate),
-            expected: Some(expected),
-            ..
-        }) => format!(
-            ", and users pick as it expects: {} of answers, expected {}",
-            words::percent(*rate),
-            words::percent(*expected)
-        ),
-        _ => String::new(),
+/// Whether it learned from enough lists to know what its best ones come to.
+fn knows_its_best(model: &ModelView) -> bool {
+    model.sessions >= PickCurve::ENOUGH as u64
+}
+
+fn picks(report: &WatchReport, is_expected: bool) -> String {
+    let Some(PickRate {
+        rate: Some(rate),
+        expected: Some(expected),
+        ..
+    }) = champion_rate(report)
+    else {
+        return String::new();
+    };
+    let rate = words::percent(*rate);
+    match is_expected {
+        true => {
+            let expected = words::percent(*expected);
+            format!(", and users pick as it expects: {rate} of answers, expected {expected}")
+        }
+        false => format!(", and users pick in {rate} of answers"),
     }
 }
 

@@ -114,6 +114,20 @@ fn page(view: &View) -> String {
     dashboard(shell, &schema, view)
 }
 
+/// What few lists let a model expect is no measure of what users do.
+#[test]
+fn a_model_of_few_lists_faults_nobody() {
+    let mut stored = with(vec![report(DriftVerdict::Calm, 0.60)]);
+    stored.models[0].sessions = 160;
+    let found = health(&view(Some(stored)));
+    assert_eq!((found.level, found.word), (Level::Good, "Well"));
+    assert!(
+        found
+            .sentence
+            .contains("users pick in 60.0 % of answers. Last look")
+    );
+}
+
 #[test]
 fn the_line_says_what_is_the_matter() {
     let alarm = WatchReport {
