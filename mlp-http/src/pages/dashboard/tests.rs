@@ -10,7 +10,7 @@ use mlp_store::{DecisionKind, DecisionRow, ModelStatus, NewDecision};
 use super::health::{Level, health};
 use super::{ModelView, Stored, View, dashboard};
 use crate::metrics::Stretch;
-use crate::pages::{Assets, Shell, Tally};
+use crate::pages::{Assets, Shell, Tally, words};
 
 const NOW: i64 = 1_768_464_000_000_000;
 
@@ -121,11 +121,8 @@ fn a_model_of_few_lists_faults_nobody() {
     stored.models[0].sessions = 160;
     let found = health(&view(Some(stored)));
     assert_eq!((found.level, found.word), (Level::Good, "Well"));
-    assert!(
-        found
-            .sentence
-            .contains("users pick in 60.0 % of answers. Last look")
-    );
+    let told = format!("users pick in {} of answers. Last", words::percent(0.6));
+    assert!(found.sentence.contains(&told), "{}", found.sentence);
 }
 
 #[test]
